@@ -1,0 +1,1 @@
+"""Measurements of the anchoring path, through public APIs only."""

@@ -1,0 +1,1 @@
+"""The anchors contract and the shells that run it."""

@@ -1,0 +1,1 @@
+"""What issuing systems and recipients call."""

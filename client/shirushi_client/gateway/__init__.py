@@ -1,0 +1,1 @@
+"""A client of the Fabric Gateway, usable with any chaincode."""

@@ -1,0 +1,1 @@
+"""Fabric identities, messages, policies and channel configuration as pure functions."""

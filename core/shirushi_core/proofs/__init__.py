@@ -1,0 +1,1 @@
+"""Commitments, Merkle trees, statements, receipts and verdicts; knows nothing of Fabric."""

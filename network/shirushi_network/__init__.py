@@ -1,0 +1,1 @@
+"""Topology, member keys, genesis block and bring-up of a consortium."""

@@ -1,0 +1,1 @@
+"""What a member runs: the embedded ledger node."""

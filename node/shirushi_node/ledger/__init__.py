@@ -1,0 +1,1 @@
+"""The embedded ledger: peers and orderer of all members in one process."""
