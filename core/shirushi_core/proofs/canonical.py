@@ -16,11 +16,13 @@ import orjson
 
 from shirushi_core.errors import InvalidInputError
 
-Json: TypeAlias = "None | bool | int | str | Sequence[Json] | Mapping[str, Json]"
+Json: TypeAlias = "bool | int | str | Sequence[Json] | Mapping[str, Json] | None"
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 32
 MAX_INTEGER = (1 << 53) - 1
+
+_BYTES = (bytes, bytearray, memoryview)
 
 
 def encode(value: Json) -> bytes:
@@ -30,7 +32,7 @@ def encode(value: Json) -> bytes:
     depth above MAX_DEPTH).
     """
     _check(value, MAX_DEPTH)
-    return orjson.dumps(value, default=_plain, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+    return orjson.dumps(value, default=_plain, option=orjson.OPT_SORT_KEYS)
 
 
 def decode(data: bytes, *, max_bytes: int = MAX_BYTES) -> Json:
@@ -39,8 +41,11 @@ def decode(data: bytes, *, max_bytes: int = MAX_BYTES) -> Json:
     Raises InvalidInputError naming what was expected and found.
     """
     _check_size(data, max_bytes)
+    known, value = _read_canonical(data.strip(b" \t\r\n"))
+    if known:
+        return value
     try:
-        value: Json = json.loads(
+        parsed: Json = json.loads(
             data.decode(),
             object_pairs_hook=_object,
             parse_int=_integer,
@@ -53,22 +58,30 @@ def decode(data: bytes, *, max_bytes: int = MAX_BYTES) -> Json:
         raise InvalidInputError(f"JSON: {error.msg} at character {error.pos}") from None
     except RecursionError:
         raise _too_deep() from None
-    _check(value, MAX_DEPTH)
-    return value
+    _check(parsed, MAX_DEPTH)
+    return parsed
 
 
 def decode_canonical(data: bytes, *, max_bytes: int = MAX_BYTES) -> Json:
     """Parse bytes that must be exactly canonical: `encode(decode_canonical(b)) == b`."""
     _check_size(data, max_bytes)
-    try:
-        value: Json = orjson.loads(data)
-        # Whatever a lenient parser let through (a duplicate key, a float, spacing) does not encode to the same bytes.
-        if encode(value) == data:
-            return value
-    except (orjson.JSONDecodeError, InvalidInputError):
-        pass
+    known, value = _read_canonical(data)
+    if known:
+        return value
     decode(data, max_bytes=max_bytes)
     raise InvalidInputError("JSON: expected canonical form (RFC 8785), found other spacing, order or escapes")
+
+
+def _read_canonical(data: bytes) -> tuple[bool, Json]:
+    """Read bytes that are canonical, fast, or say that they are not.
+
+    Whatever a lenient parser lets through (a duplicate key, a float, spacing) does not encode to the same bytes.
+    """
+    try:
+        value: Json = orjson.loads(data)
+        return encode(value) == data, value
+    except (orjson.JSONDecodeError, InvalidInputError):
+        return False, None
 
 
 def _check_size(data: bytes, max_bytes: int) -> None:
@@ -80,24 +93,21 @@ def _check(value: Json, depth: int) -> None:
     if isinstance(value, str):
         if not value.isascii():
             _check_unicode(value)
-    elif value is None or isinstance(value, bool):
-        pass
-    elif isinstance(value, int):
+    elif isinstance(value, int):  # booleans too
         if not -MAX_INTEGER <= value <= MAX_INTEGER:
             raise InvalidInputError("JSON: expected an integer below 2^53, found a bigger one")
-    elif isinstance(value, Mapping):
+    elif isinstance(value, dict | list | tuple | Mapping | Sequence) and not isinstance(value, _BYTES):
         if depth == 0:
             raise _too_deep()
-        for key, member in value.items():
-            if not isinstance(key, str) or not key.isascii():
-                raise InvalidInputError(f"JSON: expected an ASCII key, found {ascii(key)[:64]}")
-            _check(member, depth - 1)
-    elif isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
-        if depth == 0:
-            raise _too_deep()
-        for element in value:
-            _check(element, depth - 1)
-    else:
+        if isinstance(value, Mapping):
+            for key in value:
+                if type(key) is not str or not key.isascii():
+                    raise InvalidInputError(f"JSON: expected an ASCII key, found {ascii(key)[:64]}")
+            value = list(value.values())
+        for member in value:
+            if type(member) is not str or not member.isascii():  # spares a call for most members
+                _check(member, depth - 1)
+    elif value is not None:
         raise InvalidInputError(f"JSON: expected a value of the profile, found a {type(value).__name__}")
 
 
@@ -110,7 +120,13 @@ def _check_unicode(text: str) -> None:
 
 def _plain(value: object) -> object:
     """Turn the mappings and sequences that the encoder does not know into those it does."""
-    return dict(value) if isinstance(value, Mapping) else list(value) if isinstance(value, Sequence) else _refuse()
+    return (
+        dict(value)
+        if isinstance(value, Mapping)
+        else list(value)
+        if isinstance(value, Sequence)
+        else _refuse()
+    )
 
 
 def _refuse() -> Never:

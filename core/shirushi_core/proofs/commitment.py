@@ -12,12 +12,14 @@ _DOMAIN = b"shirushi/commitment/v1\0"
 
 
 def commitment(salt: bytes, certificate_digest: bytes) -> bytes:
-    """Return SHA-256("shirushi/commitment/v1\\0" ‖ salt ‖ certificate digest): 32 bytes.
+    r"""Return SHA-256("shirushi/commitment/v1\0" ‖ salt ‖ certificate digest): 32 bytes.
 
     `certificate_digest` is the SHA-256 of the certificate's exact bytes. Raises InvalidInputError on wrong sizes.
     """
     if len(salt) != SALT_SIZE:
         raise InvalidInputError(f"salt: expected {SALT_SIZE} bytes, found {len(salt)}")
     if len(certificate_digest) != DIGEST_SIZE:
-        raise InvalidInputError(f"certificate digest: expected {DIGEST_SIZE} bytes, found {len(certificate_digest)}")
+        raise InvalidInputError(
+            f"certificate digest: expected {DIGEST_SIZE} bytes, found {len(certificate_digest)}"
+        )
     return sha256(_DOMAIN + salt + certificate_digest).digest()

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import TypeVar
 
 from shirushi_core.errors import InvalidInputError
-from shirushi_core.proofs.canonical import Json
+from shirushi_core.proofs.canonical import MAX_INTEGER, Json
 
 HASH_SIZE = 32
 MAX_UNIX_SECONDS = 1 << 40
 _SHOWN_CHARACTERS = 48
 
+E = TypeVar("E", bound=StrEnum)
+
 _IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
 _LEDGER = re.compile(r"[a-z][a-z0-9.-]{0,248}")
-_MSP_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_MSP_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _TX_ID = re.compile(r"[0-9a-f]{64}")
 _CHANGE_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
-
 
 
 def describe(value: object) -> str:
@@ -61,7 +64,9 @@ def an_object(value: Json, where: str, names: frozenset[str], *, others: bool = 
     if missing:
         raise InvalidInputError(f"{where}: the field {missing[0]!r} is missing")
     unknown = min(present - names)
-    raise InvalidInputError(f"{where}: there is no field {describe(unknown)}; expected {', '.join(sorted(names))}")
+    raise InvalidInputError(
+        f"{where}: there is no field {describe(unknown)}; expected {', '.join(sorted(names))}"
+    )
 
 
 def an_array(value: Json, where: str, low: int, high: int) -> Sequence[Json]:
@@ -88,6 +93,13 @@ def an_integer(value: Json, where: str) -> int:
 def an_optional_integer(value: Json, where: str) -> int | None:
     """Return an integer, or None for null."""
     return None if value is None else an_integer(value, where)
+
+
+def a_member(value: Json, where: str, kind: type[E]) -> E:
+    """Return the member of a string enumeration that has this value."""
+    if isinstance(value, str) and value in kind._value2member_map_:
+        return kind(value)
+    raise unexpected(where, f"one of {', '.join(kind)}", value)
 
 
 def a_constant(value: Json, where: str, wanted: str) -> str:
@@ -134,6 +146,11 @@ def check_range(value: int, where: str, low: int, high: int) -> int:
     return value
 
 
+def check_sequence(value: int, where: str) -> int:
+    """Return `value` if it can be the sequence number of a record: from 1 on."""
+    return check_range(value, where, 1, MAX_INTEGER)
+
+
 def check_time(value: int, where: str) -> int:
     """Return `value` if it can be a time in unix seconds."""
     return check_range(value, where, 0, MAX_UNIX_SECONDS)
@@ -150,7 +167,7 @@ def check_ledger(value: str, where: str) -> str:
 
 
 def check_msp_id(value: str, where: str) -> str:
-    """Return `value` if it can be an MSP id here: [A-Za-z0-9][A-Za-z0-9._-]{0,63}."""
+    """Return `value` if it can be an MSP id here: [A-Za-z0-9._-]{1,128}."""
     return _check_pattern(value, where, _MSP_ID)
 
 

@@ -4,8 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from hashlib import sha256
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from shirushi_core.errors import InvalidInputError
+from shirushi_core.proofs import fields
 from shirushi_core.proofs.canonical import Json
+
+MAX_KEYS = 64
+MAX_NAME_CHARACTERS = 200
+MAX_PUBLIC_KEY_BYTES = 256
+
+_KEY_FIELDS = frozenset({"key_id", "not_after", "not_before", "public_key", "use"})
+_NAME_FIELDS = frozenset({"en", "ja"})
+_RECORD_FIELDS = frozenset({"id", "keys", "msp_id", "name", "sequence", "state"})
 
 
 class IssuerState(StrEnum):
@@ -24,8 +39,11 @@ class KeyUse(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class IssuerKey:
-    """A public key and its window. JSON: {"key_id": hex, "not_after": unix s, "not_before": unix s,
-    "public_key": hex of SubjectPublicKeyInfo DER, "use": "submit"|"seal"}; key_id = SHA-256 of the public key's DER.
+    """A public key and its window.
+
+    JSON: {"key_id": hex, "not_after": unix s, "not_before": unix s, "public_key": hex of SubjectPublicKeyInfo DER,
+    "use": "submit"|"seal"}; key_id = SHA-256 of the public key's DER. Seal keys are P-256; submit keys are what Fabric
+    identities use: P-256, P-384 or Ed25519.
     """
 
     use: KeyUse
@@ -33,10 +51,45 @@ class IssuerKey:
     not_before: int
     not_after: int
 
+    def __post_init__(self) -> None:
+        fields.check_time(self.not_before, "issuer key: not_before")
+        fields.check_range(self.not_after, "issuer key: not_after", self.not_before, fields.MAX_UNIX_SECONDS)
+        _check_public_key(self.use, self.public_key)
+
     @property
     def key_id(self) -> bytes:
         """SHA-256 of the SubjectPublicKeyInfo: 32 bytes."""
-        raise NotImplementedError
+        return sha256(self.public_key).digest()
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the JSON form."""
+        return {
+            "key_id": self.key_id.hex(),
+            "not_after": self.not_after,
+            "not_before": self.not_before,
+            "public_key": self.public_key.hex(),
+            "use": self.use.value,
+        }
+
+    @classmethod
+    def from_json(cls, value: Json) -> IssuerKey:
+        """Parse strictly; raises InvalidInputError, also when key_id is not that of the public key."""
+        what = "issuer key"
+        members = fields.an_object(value, what, _KEY_FIELDS)
+        key = cls(
+            use=fields.a_member(members["use"], f"{what}: use", KeyUse),
+            public_key=fields.hex_bytes(
+                members["public_key"], f"{what}: public_key", high=MAX_PUBLIC_KEY_BYTES
+            ),
+            not_before=fields.an_integer(members["not_before"], f"{what}: not_before"),
+            not_after=fields.an_integer(members["not_after"], f"{what}: not_after"),
+        )
+        claimed = fields.hash_bytes(members["key_id"], f"{what}: key_id")
+        if claimed != key.key_id:
+            raise InvalidInputError(
+                f"{what}: key_id: expected {key.key_id.hex()} by its public key, found {claimed.hex()}"
+            )
+        return key
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +108,69 @@ class IssuerRecord:
     state: IssuerState
     keys: tuple[IssuerKey, ...]
 
+    def __post_init__(self) -> None:
+        fields.check_identifier(self.id, "issuer record: id")
+        fields.check_msp_id(self.msp_id, "issuer record: msp_id")
+        for name, where in ((self.name_ja, "name.ja"), (self.name_en, "name.en")):
+            fields.a_text(name, f"issuer record: {where}", high=MAX_NAME_CHARACTERS)
+            if not name.isprintable():
+                raise InvalidInputError(
+                    f"issuer record: {where}: expected printable text, found a control character"
+                )
+        fields.check_sequence(self.sequence, "issuer record: sequence")
+        order = [(key.use, key.key_id) for key in self.keys]
+        if len(order) > MAX_KEYS or order != sorted(set(order)):
+            raise InvalidInputError(
+                f"issuer record: keys: expected at most {MAX_KEYS}, sorted by use and key_id, each once"
+            )
+
     def key_at(self, use: KeyUse, key_id: bytes, at: int) -> IssuerKey | None:
         """Return the key of that use and id whose window holds `at` (unix seconds, both ends included), if any."""
-        raise NotImplementedError
+        for key in self.keys:
+            if key.use is use and key.key_id == key_id and key.not_before <= at <= key.not_after:
+                return key
+        return None
 
     def to_json(self) -> dict[str, Json]:
         """Return the JSON form."""
-        raise NotImplementedError
+        return {
+            "id": self.id,
+            "keys": [key.to_json() for key in self.keys],
+            "msp_id": self.msp_id,
+            "name": {"en": self.name_en, "ja": self.name_ja},
+            "sequence": self.sequence,
+            "state": self.state.value,
+        }
 
     @classmethod
     def from_json(cls, value: Json) -> IssuerRecord:
         """Parse strictly; raises InvalidInputError."""
-        raise NotImplementedError
+        what = "issuer record"
+        members = fields.an_object(value, what, _RECORD_FIELDS)
+        name = fields.an_object(members["name"], f"{what}: name", _NAME_FIELDS)
+        keys = fields.an_array(members["keys"], f"{what}: keys", 0, MAX_KEYS)
+        return cls(
+            id=fields.a_text(members["id"], f"{what}: id"),
+            msp_id=fields.a_text(members["msp_id"], f"{what}: msp_id"),
+            name_ja=fields.a_text(name["ja"], f"{what}: name.ja"),
+            name_en=fields.a_text(name["en"], f"{what}: name.en"),
+            sequence=fields.an_integer(members["sequence"], f"{what}: sequence"),
+            state=fields.a_member(members["state"], f"{what}: state", IssuerState),
+            keys=tuple(IssuerKey.from_json(key) for key in keys),
+        )
+
+
+def _check_public_key(use: KeyUse, der: bytes) -> None:
+    try:
+        key = load_der_public_key(der)
+    except (ValueError, UnsupportedAlgorithm):
+        key = None
+    match key:
+        case ec.EllipticCurvePublicKey(curve=ec.SECP256R1()):
+            return
+        case ec.EllipticCurvePublicKey(curve=ec.SECP384R1()) | ed25519.Ed25519PublicKey() if (
+            use is KeyUse.SUBMIT
+        ):
+            return
+    kinds = "P-256" if use is KeyUse.SEAL else "P-256, P-384 or Ed25519"
+    raise fields.unexpected("issuer key: public_key", f"SubjectPublicKeyInfo of a {use} key ({kinds})", der)

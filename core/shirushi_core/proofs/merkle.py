@@ -93,7 +93,9 @@ def verify_inclusion(
     if last:
         raise _wrong_length("inclusion", path)
     if computed != expected_root:
-        raise ProofError(f"inclusion proof: expected root {expected_root.hex()}, it leads to {computed.hex()}")
+        raise ProofError(
+            f"inclusion proof: expected root {expected_root.hex()}, it leads to {computed.hex()}"
+        )
     return computed
 
 
@@ -158,9 +160,13 @@ def verify_consistency(
     if last:
         raise _wrong_length("consistency", path)
     if old != first_root:
-        raise ProofError(f"consistency proof: expected first root {first_root.hex()}, it leads to {old.hex()}")
+        raise ProofError(
+            f"consistency proof: expected first root {first_root.hex()}, it leads to {old.hex()}"
+        )
     if new != second_root:
-        raise ProofError(f"consistency proof: expected second root {second_root.hex()}, it leads to {new.hex()}")
+        raise ProofError(
+            f"consistency proof: expected second root {second_root.hex()}, it leads to {new.hex()}"
+        )
 
 
 def _levels(leaves: Sequence[bytes]) -> list[list[bytes]]:
@@ -171,7 +177,9 @@ def _levels(leaves: Sequence[bytes]) -> list[list[bytes]]:
 
 
 def _parents(level: list[bytes]) -> list[bytes]:
-    parents = [sha256(b"\x01" + left + right).digest() for left, right in zip(level[::2], level[1::2], strict=False)]
+    parents = [
+        sha256(b"\x01" + left + right).digest() for left, right in zip(level[::2], level[1::2], strict=False)
+    ]
     if len(level) & 1:
         parents.append(level[-1])
     return parents

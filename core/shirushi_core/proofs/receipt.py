@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
-from shirushi_core.errors import ShirushiError
+from shirushi_core.errors import InvalidInputError, ShirushiError
+from shirushi_core.proofs import commitment as commitments
+from shirushi_core.proofs import fields, merkle
 from shirushi_core.proofs.anchor import IssuanceAnchor
-from shirushi_core.proofs.canonical import Json
+from shirushi_core.proofs.batch import MAX_BATCH_SIZE
+from shirushi_core.proofs.canonical import MAX_INTEGER, Json, decode, encode
 
 FORMAT = "shirushi/receipt/v1"
 MAX_RECEIPT_BYTES = 256 * 1024
+MAX_PATH = (MAX_BATCH_SIZE - 1).bit_length()
+
+_FIELDS = frozenset({"anchor", "batch", "certificate", "format", "ledger", "salt"})
+_BATCH_FIELDS = frozenset({"index", "path"})
+_CERTIFICATE_FIELDS = frozenset({"sha256", "size"})
 
 
 class ReceiptMismatchError(ShirushiError):
@@ -32,28 +41,99 @@ class Receipt:
     index: int
     path: tuple[bytes, ...]
     anchor: IssuanceAnchor
-    extra: Mapping[str, Json] = field(default_factory=dict)
+    extra: Mapping[str, Json] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        fields.check_hash(self.salt, "receipt: salt")
+        fields.check_hash(self.certificate_sha256, "receipt: certificate.sha256")
+        fields.check_range(self.certificate_size, "receipt: certificate.size", 0, MAX_INTEGER)
+        fields.check_range(self.index, "receipt: batch.index", 0, self.anchor.statement.size - 1)
+        if len(self.path) > MAX_PATH:
+            raise fields.unexpected("receipt: batch.path", f"at most {MAX_PATH} hashes", self.path)
+        if self.extra and not _FIELDS.isdisjoint(self.extra):
+            raise InvalidInputError("receipt: extra fields cannot have the names of the format's own")
 
     @property
     def commitment(self) -> bytes:
         """The commitment on the ledger: 32 bytes."""
-        raise NotImplementedError
+        return commitments.commitment(self.salt, self.certificate_sha256)
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the JSON form."""
+        return {
+            **self.extra,
+            "anchor": self.anchor.to_json(),
+            "batch": {"index": self.index, "path": [node.hex() for node in self.path]},
+            "certificate": {"sha256": self.certificate_sha256.hex(), "size": self.certificate_size},
+            "format": FORMAT,
+            "ledger": self.anchor.statement.ledger,
+            "salt": self.salt.hex(),
+        }
 
     def to_bytes(self) -> bytes:
         """Return the receipt file's bytes (canonical JSON and a final newline)."""
-        raise NotImplementedError
+        if self.extra:
+            return encode(self.to_json()) + b"\n"
+        # A batch is thousands of receipts that share an anchor: write out the canonical form, encode the anchor once.
+        path = ",".join([f'"{node.hex()}"' for node in self.path])
+        return (
+            f'{{"anchor":{_anchor_text(self.anchor)},'
+            f'"batch":{{"index":{self.index},"path":[{path}]}},'
+            f'"certificate":{{"sha256":"{self.certificate_sha256.hex()}","size":{self.certificate_size}}},'
+            f'"format":"{FORMAT}","ledger":"{self.anchor.statement.ledger}","salt":"{self.salt.hex()}"}}\n'
+        ).encode()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Receipt:
         """Parse a receipt file of at most MAX_RECEIPT_BYTES; raises InvalidInputError."""
-        raise NotImplementedError
+        value = decode(data, max_bytes=MAX_RECEIPT_BYTES)
+        members = fields.an_object(value, "receipt", _FIELDS, others=True)
+        fields.a_constant(members["format"], "receipt: format", FORMAT)
+        batch = fields.an_object(members["batch"], "receipt: batch", _BATCH_FIELDS)
+        certificate = fields.an_object(members["certificate"], "receipt: certificate", _CERTIFICATE_FIELDS)
+        anchor = _read_anchor(encode(members["anchor"]))
+        fields.a_constant(members["ledger"], "receipt: ledger", anchor.statement.ledger)
+        return cls(
+            salt=fields.hash_bytes(members["salt"], "receipt: salt"),
+            certificate_sha256=fields.hash_bytes(certificate["sha256"], "receipt: certificate.sha256"),
+            certificate_size=fields.an_integer(certificate["size"], "receipt: certificate.size"),
+            index=fields.an_integer(batch["index"], "receipt: batch.index"),
+            path=fields.hash_array(batch["path"], "receipt: batch.path", MAX_PATH),
+            anchor=anchor,
+            extra={name: member for name, member in members.items() if name not in _FIELDS},
+        )
 
 
 def verify_in_batch(receipt: Receipt) -> Receipt:
     """Return the receipt if salt, digest, index and path lead to the anchored root; raises ReceiptMismatchError."""
-    raise NotImplementedError
+    statement = receipt.anchor.statement
+    try:
+        merkle.verify_inclusion(
+            receipt.commitment, receipt.index, statement.size, receipt.path, statement.root
+        )
+    except merkle.ProofError as error:
+        raise ReceiptMismatchError(
+            f"receipt: the certificate is not in batch {statement.batch_id.hex()}: {error}"
+        ) from error
+    return receipt
 
 
 def verify_file(receipt: Receipt, sha256: bytes, size: int) -> Receipt:
     """Return the receipt if it is of the file with this digest and size; raises ReceiptMismatchError."""
-    raise NotImplementedError
+    if sha256 != receipt.certificate_sha256 or size != receipt.certificate_size:
+        raise ReceiptMismatchError(
+            f"receipt: it is of a file of {receipt.certificate_size} bytes with SHA-256 "
+            f"{receipt.certificate_sha256.hex()}; this file has {size} bytes and {sha256.hex()}"
+        )
+    return receipt
+
+
+# Receipts of one batch share their anchor, and come one after the other.
+@lru_cache(maxsize=64)
+def _read_anchor(canonical: bytes) -> IssuanceAnchor:
+    return IssuanceAnchor.from_json(decode(canonical))
+
+
+@lru_cache(maxsize=64)
+def _anchor_text(anchor: IssuanceAnchor) -> str:
+    return encode(anchor.to_json()).decode()

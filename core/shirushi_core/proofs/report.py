@@ -31,6 +31,9 @@ class CheckName(StrEnum):
     IS_TEST = "is_test"
 
 
+_REQUIRED = frozenset(CheckName) - {CheckName.STATUS_FRESH_ENOUGH, CheckName.TRUST_POLICY_CURRENT}
+
+
 class Result(StrEnum):
     """What a check found. `unknown` is trouble in finding out; `not_run` is said, never hidden."""
 
@@ -60,11 +63,28 @@ class Check:
 def decide(checks: Sequence[Check]) -> Verdict:
     """Return not_valid if any check failed; else cannot_confirm if any required check is unknown or not run; else valid.
 
-    Required: every check but STATUS_FRESH_ENOUGH and TRUST_POLICY_CURRENT, which may be `not_run`.
+    Required: every check but STATUS_FRESH_ENOUGH and TRUST_POLICY_CURRENT, which may be `not_run`
+    or left out. `unknown` in any check is doubt, and a required check that is not among `checks` was not run.
     """
-    raise NotImplementedError
+    results = {(check.name, check.result) for check in checks}
+    if any(result is Result.FAIL for _, result in results):
+        return Verdict.NOT_VALID
+    if any(
+        result is Result.UNKNOWN or (result is Result.NOT_RUN and name in _REQUIRED)
+        for name, result in results
+    ):
+        return Verdict.CANNOT_CONFIRM
+    passed = {name for name, result in results if result is Result.PASS}
+    return Verdict.VALID if passed >= _REQUIRED else Verdict.CANNOT_CONFIRM
 
 
 def to_json(check: Check) -> dict[str, Json]:
     """Return {"age_seconds", "code", "message": {"en", "ja"}, "name", "result", "source"}."""
-    raise NotImplementedError
+    return {
+        "age_seconds": check.age_seconds,
+        "code": check.code,
+        "message": {"en": check.en, "ja": check.ja},
+        "name": check.name.value,
+        "result": check.result.value,
+        "source": check.source,
+    }
