@@ -1,62 +1,90 @@
 """Membership service providers: whose certificates count, and in which roles.
 
-Source: msp/mspimpl.go, msp/mspimplvalidate.go, msp/mspmgrimpl.go. Time is passed in.
+Source: msp/mspimpl.go, msp/mspimplsetup.go, msp/mspimplvalidate.go, msp/mspmgrimpl.go. Time is passed in.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
+from functools import lru_cache
+from types import MappingProxyType
 
-from shirushi_core.errors import ShirushiError
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+from fabric_protos.msp import msp_config_pb2
+from google.protobuf.message import DecodeError
+
+from shirushi_core.errors import InvalidInputError, ShirushiError
+from shirushi_core.fabric.certificate_chain import (
+    Authorities,
+    ChainError,
+    chain_identifier,
+    is_ca,
+    load_authority,
+)
 from shirushi_core.fabric.identity import Identity
-from shirushi_core.fabric.signing import PublicKey
+from shirushi_core.fabric.principal import Role, ValidIdentity, parse_principal
+from shirushi_core.fabric.revocation import revoked_serials
+from shirushi_core.fabric.signing import certificate_key, load_certificate
+
+__all__ = ["ExpiredIdentityError", "IdentityError", "Msp", "MspManager", "Role", "ValidIdentity"]
+
+CACHED_IDENTITIES = 4096
+"""Accepted identities an MspManager keeps; judging one anew costs about 0.3 ms."""
+
+_FABRIC_TYPE = 0
+_principal = lru_cache(maxsize=256)(parse_principal)
 
 
 class IdentityError(ShirushiError):
     """An identity its MSP does not accept: unknown MSP, wrong chain, expired, revoked, wrong role."""
 
 
-class Role(StrEnum):
-    """NodeOU roles; MEMBER is any valid identity."""
-
-    MEMBER = "member"
-    ADMIN = "admin"
-    CLIENT = "client"
-    PEER = "peer"
-    ORDERER = "orderer"
+class ExpiredIdentityError(IdentityError):
+    """An identity that its MSP would accept, but for its certificate's end of validity."""
 
 
 @dataclass(frozen=True, slots=True)
-class ValidIdentity:
-    """An identity that its MSP accepted."""
+class _NodeOu:
+    """An organizational unit that stands for a role; empty `certifiers` means any chain of the MSP."""
 
-    identity: Identity
-    public_key: PublicKey
-    roles: frozenset[Role]
-    organizational_units: frozenset[str]
-
-    @property
-    def msp_id(self) -> str:
-        """The MSP that accepted it."""
-        return self.identity.msp_id
-
-    def verify(self, signature: bytes, message: bytes) -> None:
-        """Check this identity's signature over a message; raises SignatureError."""
-        raise NotImplementedError
+    role: Role
+    unit: str
+    certifiers: bytes
 
 
 class Msp:
     """One organisation's MSP, from its configuration (msp.FabricMSPConfig)."""
 
     msp_id: str
+    root_certificates: tuple[bytes, ...]  # PEM
+    tls_root_certificates: tuple[bytes, ...]  # PEM
+    tls_intermediate_certificates: tuple[bytes, ...]  # PEM
+
+    def __init__(self, config: msp_config_pb2.FabricMSPConfig) -> None:
+        """Check and take over a configuration; raises InvalidInputError naming the MSP."""
+        self.msp_id = config.name
+        if not self.msp_id:
+            raise InvalidInputError("the MSP configuration has no name")
+        try:
+            self._set_up(config)
+        except InvalidInputError as error:
+            raise InvalidInputError(f"MSP {self.msp_id}: {error}") from None
 
     @classmethod
     def from_config(cls, config: bytes) -> Msp:
         """Build from serialized msp.MSPConfig bytes; raises InvalidInputError."""
-        raise NotImplementedError
+        try:
+            outer = msp_config_pb2.MSPConfig.FromString(config)
+            if outer.type != _FABRIC_TYPE:
+                raise InvalidInputError(f"unsupported msp type {outer.type}; expected {_FABRIC_TYPE} (X.509)")
+            inner = msp_config_pb2.FabricMSPConfig.FromString(outer.config)
+        except DecodeError:
+            raise InvalidInputError("failed unmarshalling fabric msp config") from None
+        return cls(inner)
 
     def validate(self, identity: Identity, at: datetime) -> ValidIdentity:
         """Judge an identity: chain to a root or intermediate CA, expiry at `at`, revocation lists, NodeOUs.
@@ -64,27 +92,197 @@ class Msp:
         Raises IdentityError saying which check failed for which subject. (Fabric checks a chain at the certificate's
         own notBefore, and expiry of the leaf separately: the same is done here.)
         """
-        raise NotImplementedError
+        accepted = self.accept(identity)
+        _check_expiry(accepted, at)
+        return accepted
+
+    def accept(self, identity: Identity) -> ValidIdentity:
+        """Judge an identity apart from its expiry; raises IdentityError, or InvalidInputError for no certificate."""
+        if identity.msp_id != self.msp_id:
+            raise IdentityError(f"expected MSP ID {self.msp_id}, received {identity.msp_id}")
+        certificate = identity.certificate
+        try:
+            return self._accept(identity, certificate)
+        except IdentityError as error:
+            raise IdentityError(f"{error} ({_describe(certificate)}, MSP {self.msp_id})") from None
+
+    def _set_up(self, config: msp_config_pb2.FabricMSPConfig) -> None:
+        self._check_hashes(config)
+        self._authorities = Authorities(config.root_certs, config.intermediate_certs)
+        self.root_certificates = tuple(config.root_certs)
+        self._revoked = revoked_serials(config.revocation_list, self._authorities)
+        for authority in self._authorities:
+            if not authority.is_root:
+                parent = self._authorities.chain_of_certificate(authority.certificate)[1]
+                if authority.certificate.serial_number in self._revoked.get(parent.subject_key_id, ()):
+                    raise InvalidInputError(
+                        f"the intermediate CA certificate {authority.name} has been revoked"
+                    )
+        for pem in (*config.tls_root_certs, *config.tls_intermediate_certs):
+            load_authority(pem, is_root=True)
+        self.tls_root_certificates = tuple(config.tls_root_certs)
+        self.tls_intermediate_certificates = tuple(config.tls_intermediate_certs)
+        self._units = frozenset(
+            (unit.organizational_unit_identifier, self._certifiers(unit))
+            for unit in config.organizational_unit_identifiers
+        )
+        self._node_ous = self._read_node_ous(config)
+        self._set_up_admins(config)
+
+    def _check_hashes(self, config: msp_config_pb2.FabricMSPConfig) -> None:
+        family = config.crypto_config.signature_hash_family or "SHA2"
+        function = config.crypto_config.identity_identifier_hash_function or "SHA256"
+        if (family, function) != ("SHA2", "SHA256"):
+            raise InvalidInputError(
+                f"hash family not recognized [{family}, {function}]; expected SHA2 and SHA256"
+            )
+
+    def _certifiers(self, unit: msp_config_pb2.FabricOUIdentifier) -> bytes:
+        return chain_identifier(self._authorities.chain_of(unit.certificate))
+
+    def _read_node_ous(self, config: msp_config_pb2.FabricMSPConfig) -> tuple[_NodeOu, ...]:
+        """Return the units that stand for roles; none if NodeOUs are off."""
+        ous = config.fabric_node_ous
+        if not ous.enable:
+            return ()
+        found = []
+        for role in (Role.CLIENT, Role.PEER, Role.ADMIN, Role.ORDERER):
+            field = f"{role.value}_ou_identifier"
+            if not ous.HasField(field):
+                continue
+            unit = getattr(ous, field)
+            certifiers = self._certifiers(unit) if unit.certificate else b""
+            found.append(_NodeOu(role, unit.organizational_unit_identifier, certifiers))
+        return tuple(found)
+
+    def _set_up_admins(self, config: msp_config_pb2.FabricMSPConfig) -> None:
+        has_admin_unit = any(unit.role is Role.ADMIN for unit in self._node_ous)
+        if not config.admins and not has_admin_unit:
+            raise InvalidInputError("administrators must be declared when no admin ou classification is set")
+        self._admins = frozenset(load_certificate(pem).tbs_certificate_bytes for pem in config.admins)
+        for position, pem in enumerate(config.admins):
+            try:
+                admin = self.accept(Identity(self.msp_id, pem))
+            except IdentityError as error:
+                raise InvalidInputError(f"admin {position} is invalid: {error}") from None
+            if admin.roles & {Role.PEER, Role.ORDERER}:
+                raise InvalidInputError(f"admin {position} is invalid: it is neither a client nor an admin")
+
+    def _accept(self, identity: Identity, certificate: x509.Certificate) -> ValidIdentity:
+        try:
+            key = certificate_key(certificate)
+        except InvalidInputError as error:
+            raise IdentityError(f"could not validate identity's public key algorithm: {error}") from None
+        try:
+            chain = self._authorities.issuer_chain(certificate)
+        except ChainError as error:
+            raise IdentityError(f"could not obtain certification chain: {error}") from None
+        if is_ca(certificate):
+            raise IdentityError(
+                "could not obtain certification chain: An X509 certificate with Basic Constraint: "
+                "Certificate Authority equals true cannot be used as an identity"
+            )
+        if certificate.serial_number in self._revoked.get(chain[0].subject_key_id, ()):
+            raise IdentityError(
+                "could not validate identity against certification chain: The certificate has been revoked"
+            )
+        certifiers = chain_identifier(chain)
+        units = [
+            str(attribute.value)
+            for attribute in certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)
+        ]
+        self._check_units(units, certifiers)
+        return ValidIdentity(
+            identity=identity,
+            public_key=key,
+            roles=self._roles(certificate, units),
+            organizational_units=frozenset(units),
+            certifiers_identifier=certifiers,
+            fingerprint=hashlib.sha256(certificate.tbs_certificate_bytes).digest(),
+            expires_at=certificate.not_valid_after_utc,
+        )
+
+    def _check_units(self, units: list[str], certifiers: bytes) -> None:
+        """Check that the units are ones this MSP recognises, and that just one stands for a role (V1.4.2 rules)."""
+        shown = "[" + " ".join(f"{unit}({certifiers[:8].hex().upper()})" for unit in units) + "]"
+        problem = "could not validate identity's OUs: "
+        if self._units and not any((unit, certifiers) in self._units for unit in units):
+            raise IdentityError(
+                f"{problem}none of the identity's organizational units {shown} are in MSP {self.msp_id}"
+            )
+        if not self._node_ous:
+            return
+        by_unit = {node_ou.unit: node_ou for node_ou in self._node_ous}
+        special = [by_unit[unit] for unit in units if unit in by_unit]
+        if any(node_ou.certifiers not in (b"", certifiers) for node_ou in special):
+            raise IdentityError(
+                f"{problem}certifiersIdentifier does not match: {shown}, MSP: [{self.msp_id}]"
+            )
+        if not special:
+            raise IdentityError(
+                f"{problem}the identity does not have an OU that resolves to client, peer, orderer, or admin role. "
+                f"OUs: {shown}, MSP: [{self.msp_id}]"
+            )
+        if len(special) > 1:
+            raise IdentityError(
+                f"{problem}the identity must have a client, a peer, an orderer, or an admin OU role to be valid, "
+                f"not a combination of them. OUs: {shown}, MSP: [{self.msp_id}]"
+            )
+
+    def _roles(self, certificate: x509.Certificate, units: list[str]) -> frozenset[Role]:
+        roles = {Role.MEMBER}
+        roles.update(node_ou.role for node_ou in self._node_ous if node_ou.unit in units)
+        if certificate.tbs_certificate_bytes in self._admins:
+            roles.add(Role.ADMIN)
+        return frozenset(roles)
 
 
 class MspManager:
     """The MSPs of a channel."""
 
     def __init__(self, msps: Iterable[Msp]) -> None:
-        raise NotImplementedError
+        self._msps = MappingProxyType({msp.msp_id: msp for msp in msps})
+        self._accept = lru_cache(maxsize=CACHED_IDENTITIES)(self._accept_anew)
 
     @property
     def msps(self) -> Mapping[str, Msp]:
         """MSP id → MSP."""
-        raise NotImplementedError
+        return self._msps
 
     def validate(self, serialized: bytes, at: datetime) -> ValidIdentity:
         """Parse and judge a serialized identity; accepted ones are cached (bounded), expiry is checked every time.
 
         Raises IdentityError or InvalidInputError.
         """
-        raise NotImplementedError
+        accepted = self._accept(serialized)
+        _check_expiry(accepted, at)
+        return accepted
 
     def satisfies(self, identity: ValidIdentity, principal: bytes) -> bool:
-        """Say whether an identity matches serialized msp.MSPPrincipal bytes (role, OU, identity; combined)."""
-        raise NotImplementedError
+        """Say whether an identity matches serialized msp.MSPPrincipal bytes (role, OU, identity; combined).
+
+        Raises InvalidInputError if the bytes are no principal that an X.509 MSP knows.
+        """
+        return _principal(principal).matches(identity)
+
+    def _accept_anew(self, serialized: bytes) -> ValidIdentity:
+        identity = Identity.from_serialized(serialized)
+        msp = self._msps.get(identity.msp_id)
+        if msp is None:
+            raise IdentityError(f"MSP {identity.msp_id} is not defined on channel")
+        return msp.accept(identity)
+
+
+def _check_expiry(accepted: ValidIdentity, at: datetime) -> None:
+    if accepted.expires_at < at:
+        raise ExpiredIdentityError(
+            f"the certificate expired at {accepted.expires_at.isoformat()}, before {at.isoformat()} "
+            f"({_describe(accepted.identity.certificate)}, MSP {accepted.msp_id})"
+        )
+
+
+def _describe(certificate: x509.Certificate) -> str:
+    return (
+        f"certificate subject={certificate.subject.rfc4514_string()} "
+        f"issuer={certificate.issuer.rfc4514_string()} serialnumber={certificate.serial_number}"
+    )

@@ -8,6 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from fabric_protos.ledger.rwset import rwset_pb2
+from fabric_protos.ledger.rwset.kvrwset import kv_rwset_pb2 as kvrwset_pb2
+from google.protobuf.message import DecodeError
+
+from shirushi_core.errors import InvalidInputError
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Version:
@@ -47,10 +53,122 @@ class NamespaceRwSet:
 
 
 def encode(sets: Sequence[NamespaceRwSet]) -> bytes:
-    """Return TxReadWriteSet bytes, canonical: equal sets give equal bytes."""
-    raise NotImplementedError
+    """Return TxReadWriteSet bytes, canonical: equal sets give equal bytes.
+
+    As in Fabric an empty value is a deletion. Range reads keep their order; everything else is sorted.
+    """
+    message = rwset_pb2.TxReadWriteSet(
+        data_model=rwset_pb2.TxReadWriteSet.KV,
+        ns_rwset=[
+            rwset_pb2.NsReadWriteSet(
+                namespace=each.namespace, rwset=_namespace_message(each).SerializeToString()
+            )
+            for each in sorted(sets, key=lambda each: each.namespace)
+        ],
+    )
+    return bytes(message.SerializeToString())
 
 
 def decode(data: bytes) -> tuple[NamespaceRwSet, ...]:
-    """Parse TxReadWriteSet bytes; raises InvalidInputError (hashed collections are refused)."""
-    raise NotImplementedError
+    """Parse TxReadWriteSet bytes; raises InvalidInputError (hashed collections are refused).
+
+    A namespace may stand there twice: the validator has a code of its own for that. A key twice in one list, and the
+    Merkle summary that Fabric's peers write for more than 50 range reads, are refused.
+    """
+    try:
+        message = rwset_pb2.TxReadWriteSet.FromString(data)
+        return tuple(_parse_namespace(each) for each in message.ns_rwset)
+    except DecodeError:
+        raise InvalidInputError("malformed read-write set: expected a TxReadWriteSet of KVRWSets") from None
+
+
+def _namespace_message(rw_set: NamespaceRwSet) -> kvrwset_pb2.KVRWSet:
+    return kvrwset_pb2.KVRWSet(
+        reads=[_read_message(key, version) for key, version in sorted(rw_set.reads.items(), key=_by_key)],
+        range_queries_info=[_range_message(each) for each in rw_set.range_reads],
+        writes=[
+            kvrwset_pb2.KVWrite(key=each.key, is_delete=not each.value, value=each.value or b"")
+            for each in sorted(rw_set.writes, key=lambda each: each.key)
+        ],
+        metadata_writes=[
+            kvrwset_pb2.KVMetadataWrite(
+                key=key,
+                entries=[
+                    kvrwset_pb2.KVMetadataEntry(name=name, value=value)
+                    for name, value in sorted((entries or {}).items())
+                ],
+            )
+            for key, entries in sorted(rw_set.metadata_writes.items(), key=_by_key)
+        ],
+    )
+
+
+def _by_key(item: tuple[str, object]) -> str:
+    return item[0]
+
+
+def _read_message(key: str, version: Version | None) -> kvrwset_pb2.KVRead:
+    if version is None:
+        return kvrwset_pb2.KVRead(key=key)
+    return kvrwset_pb2.KVRead(
+        key=key, version=kvrwset_pb2.Version(block_num=version.block, tx_num=version.tx)
+    )
+
+
+def _range_message(range_read: RangeRead) -> kvrwset_pb2.RangeQueryInfo:
+    message = kvrwset_pb2.RangeQueryInfo(
+        start_key=range_read.start, end_key=range_read.end, itr_exhausted=range_read.exhausted
+    )
+    if range_read.reads:
+        message.raw_reads.kv_reads.extend(_read_message(key, version) for key, version in range_read.reads)
+    return message
+
+
+def _parse_namespace(message: rwset_pb2.NsReadWriteSet) -> NamespaceRwSet:
+    namespace = message.namespace
+    if message.collection_hashed_rwset:
+        raise InvalidInputError(
+            f"namespace {namespace!r} of the read-write set holds private data collections, which are not supported"
+        )
+    inner = kvrwset_pb2.KVRWSet.FromString(message.rwset)
+    rw_set = NamespaceRwSet(
+        namespace=namespace,
+        reads={each.key: _version(each) for each in inner.reads},
+        range_reads=tuple(_parse_range(namespace, each) for each in inner.range_queries_info),
+        writes=tuple(
+            Write(each.key, None if each.is_delete or not each.value else each.value) for each in inner.writes
+        ),
+        metadata_writes={
+            each.key: {entry.name: entry.value for entry in each.entries} or None
+            for each in inner.metadata_writes
+        },
+    )
+    if (
+        len(rw_set.reads) != len(inner.reads)
+        or len({each.key for each in rw_set.writes}) != len(rw_set.writes)
+        or len(rw_set.metadata_writes) != len(inner.metadata_writes)
+    ):
+        raise InvalidInputError(
+            f"namespace {namespace!r} of the read-write set names a key twice in one list"
+        )
+    return rw_set
+
+
+def _parse_range(namespace: str, message: kvrwset_pb2.RangeQueryInfo) -> RangeRead:
+    if message.HasField("reads_merkle_hashes"):
+        raise InvalidInputError(
+            f"namespace {namespace!r} of the read-write set holds a Merkle summary of range reads; expected raw reads"
+        )
+    return RangeRead(
+        start=message.start_key,
+        end=message.end_key,
+        exhausted=message.itr_exhausted,
+        reads=tuple((each.key, _version(each)) for each in message.raw_reads.kv_reads),
+    )
+
+
+def _version(read: kvrwset_pb2.KVRead) -> Version | None:
+    if not read.HasField("version"):
+        return None
+    version = read.version
+    return Version(version.block_num, version.tx_num)

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import pytest
+from tests.support.throwaway_ca import ThrowawayCa
+
+from shirushi_core.fabric.msp import Msp, MspManager
+
+
+@pytest.fixture(scope="session")
+def ca() -> ThrowawayCa:
+    return ThrowawayCa.root("ca.org1")
+
+
+@pytest.fixture(scope="session")
+def other_ca() -> ThrowawayCa:
+    return ThrowawayCa.root("ca.org2", "Org2MSP")
+
+
+@pytest.fixture(scope="session")
+def third_ca() -> ThrowawayCa:
+    return ThrowawayCa.root("ca.org3", "Org3MSP")
+
+
+@pytest.fixture(scope="session")
+def msp(ca: ThrowawayCa) -> Msp:
+    return Msp.from_config(ca.msp_config())
+
+
+@pytest.fixture(scope="session")
+def msps(ca: ThrowawayCa, other_ca: ThrowawayCa, third_ca: ThrowawayCa) -> MspManager:
+    return MspManager(Msp.from_config(each.msp_config()) for each in (ca, other_ca, third_ca))

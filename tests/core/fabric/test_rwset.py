@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from fabric_protos.ledger.rwset import rwset_pb2
+from fabric_protos.ledger.rwset.kvrwset import kv_rwset_pb2
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shirushi_core.errors import InvalidInputError
+from shirushi_core.fabric.rwset import NamespaceRwSet, RangeRead, Version, Write, decode, encode
+
+names = st.text(min_size=1, max_size=8)
+numbers = st.integers(0, 2**64 - 1)
+versions = st.builds(Version, numbers, numbers)
+read_versions = st.none() | versions
+rw_sets = st.lists(
+    st.builds(
+        NamespaceRwSet,
+        namespace=names,
+        reads=st.dictionaries(names, read_versions, max_size=4),
+        range_reads=st.lists(
+            st.builds(
+                RangeRead,
+                names,
+                names,
+                st.booleans(),
+                st.lists(st.tuples(names, versions), max_size=3).map(tuple),
+            ),
+            max_size=3,
+        ).map(tuple),
+        writes=st.lists(
+            st.builds(Write, names, st.none() | st.binary(min_size=1, max_size=20)),
+            max_size=4,
+            unique_by=lambda write: write.key,
+        ).map(tuple),
+        metadata_writes=st.dictionaries(
+            names,
+            st.none() | st.dictionaries(names, st.binary(max_size=8), min_size=1, max_size=2),
+            max_size=3,
+        ),
+    ),
+    max_size=3,
+    unique_by=lambda each: each.namespace,
+)
+
+
+@given(rw_sets)
+def test_what_is_encoded_is_read_back(sets: list[NamespaceRwSet]) -> None:
+    decoded = decode(encode(sets))
+    assert [each.namespace for each in decoded] == sorted(each.namespace for each in sets)
+    by_name = {each.namespace: each for each in sets}
+    for each in decoded:
+        original = by_name[each.namespace]
+        assert each.reads == original.reads
+        assert each.range_reads == original.range_reads
+        assert sorted(each.writes, key=lambda write: write.key) == list(each.writes)
+        assert set(each.writes) == set(original.writes)
+        assert each.metadata_writes == original.metadata_writes
+
+
+@given(rw_sets, st.randoms())
+def test_order_of_namespaces_and_keys_does_not_change_the_bytes(
+    sets: list[NamespaceRwSet], random: object
+) -> None:
+    shuffled = [
+        NamespaceRwSet(
+            each.namespace,
+            dict(reversed(each.reads.items())),
+            each.range_reads,
+            tuple(reversed(each.writes)),
+            dict(reversed(each.metadata_writes.items())),
+        )
+        for each in reversed(sets)
+    ]
+    assert encode(shuffled) == encode(sets)
+
+
+def test_a_version_of_zeros_is_not_an_absent_version() -> None:
+    (decoded,) = decode(encode([NamespaceRwSet("cc", reads={"a": Version(0, 0), "b": None})]))
+    assert decoded.reads == {"a": Version(0, 0), "b": None}
+
+
+def test_an_empty_value_is_a_deletion() -> None:
+    (decoded,) = decode(encode([NamespaceRwSet("cc", writes=(Write("a", b""),))]))
+    assert decoded.writes == (Write("a", None),)
+
+
+def test_empty_metadata_is_a_deletion() -> None:
+    (decoded,) = decode(encode([NamespaceRwSet("cc", metadata_writes={"a": {}})]))
+    assert decoded.metadata_writes == {"a": None}
+
+
+def test_a_repeated_namespace_is_left_to_the_validator() -> None:
+    once = encode([NamespaceRwSet("cc")])
+    assert [each.namespace for each in decode(once + once)] == ["cc", "cc"]
+
+
+def one_namespace(inner: kv_rwset_pb2.KVRWSet) -> bytes:
+    namespace = rwset_pb2.NsReadWriteSet(namespace="cc", rwset=inner.SerializeToString())
+    return bytes(rwset_pb2.TxReadWriteSet(ns_rwset=[namespace]).SerializeToString())
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        kv_rwset_pb2.KVRWSet(reads=[kv_rwset_pb2.KVRead(key="a")] * 2),
+        kv_rwset_pb2.KVRWSet(writes=[kv_rwset_pb2.KVWrite(key="a")] * 2),
+        kv_rwset_pb2.KVRWSet(metadata_writes=[kv_rwset_pb2.KVMetadataWrite(key="a")] * 2),
+    ],
+    ids=["reads", "writes", "metadata"],
+)
+def test_a_key_twice_in_one_list_is_refused(inner: kv_rwset_pb2.KVRWSet) -> None:
+    with pytest.raises(InvalidInputError, match="twice"):
+        decode(one_namespace(inner))
+
+
+def test_merkle_summaries_of_range_reads_are_refused() -> None:
+    summary = kv_rwset_pb2.QueryReadsMerkleSummary(max_degree=50)
+    inner = kv_rwset_pb2.KVRWSet(
+        range_queries_info=[kv_rwset_pb2.RangeQueryInfo(reads_merkle_hashes=summary)]
+    )
+    with pytest.raises(InvalidInputError, match="Merkle"):
+        decode(one_namespace(inner))
+
+
+def test_private_data_collections_are_refused() -> None:
+    namespace = rwset_pb2.NsReadWriteSet(namespace="cc")
+    namespace.collection_hashed_rwset.add(collection_name="secrets")
+    with pytest.raises(InvalidInputError, match="private data"):
+        decode(rwset_pb2.TxReadWriteSet(ns_rwset=[namespace]).SerializeToString())
+
+
+@given(st.binary(max_size=200))
+def test_foreign_bytes_give_a_typed_error_or_a_set(data: bytes) -> None:
+    with contextlib.suppress(InvalidInputError):
+        decode(data)
+
+
+@given(rw_sets.filter(bool).map(encode), st.data())
+def test_damaged_sets_give_a_typed_error_or_a_set(encoded: bytes, data: st.DataObject) -> None:
+    position = data.draw(st.integers(0, len(encoded) - 1))
+    damaged = encoded[:position] + data.draw(st.binary(max_size=3)) + encoded[position + 1 :]
+    with contextlib.suppress(InvalidInputError):
+        decode(damaged)
