@@ -74,7 +74,7 @@ def test_encodes_tuples_and_read_only_mappings_like_lists_and_dicts():
         "\ud800",
         ["\udfff"],
         b"bytes",
-        object(),
+        Ellipsis,
         {"a": {1, 2}},
     ],
     ids=ascii,
