@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 
 from shirushi_core.errors import InvalidInputError
@@ -21,13 +21,17 @@ _FIELDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class BatchStatement:
-    """One batch, as its issuer states it.
+    r"""One batch, as its issuer states it.
 
     Canonical JSON form (all fields present, `valid_until` null when open-ended):
     {"batch_id": hex, "document_type": str, "format": "shirushi/batch/v1", "issuer": str, "ledger": str,
      "root": hex, "size": int, "valid_from": unix seconds, "valid_until": unix seconds | null}
     `ledger` is the channel's name; a name that ends in "-test" marks a test ledger. `issuer` and `document_type` match
     [a-z0-9][a-z0-9.-]{0,63}. Values outside these limits raise InvalidInputError.
+
+    `batch_id` is SHA-256("shirushi/batch-id/v1\0" ‖ canonical {document_type, issuer, ledger, root, size}): 32 bytes. The
+    document type is the batch's purpose; validity is not part of the id, so that the same certificates resubmitted with
+    another validity are recognised and refused.
     """
 
     ledger: str
@@ -37,6 +41,7 @@ class BatchStatement:
     size: int
     valid_from: int
     valid_until: int | None = None
+    batch_id: bytes = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         fields.check_ledger(self.ledger, "batch statement: ledger")
@@ -49,22 +54,7 @@ class BatchStatement:
             fields.check_range(
                 self.valid_until, "batch statement: valid_until", self.valid_from, fields.MAX_UNIX_SECONDS
             )
-
-    @property
-    def batch_id(self) -> bytes:
-        r"""SHA-256("shirushi/batch-id/v1\0" ‖ canonical {document_type, issuer, ledger, root, size}): 32 bytes.
-
-        The document type is the batch's purpose; validity is not part of the id, so that the same certificates
-        resubmitted with another validity are recognised and refused.
-        """
-        identity: Json = {
-            "document_type": self.document_type,
-            "issuer": self.issuer,
-            "ledger": self.ledger,
-            "root": self.root.hex(),
-            "size": self.size,
-        }
-        return sha256(_ID_DOMAIN + encode(identity)).digest()
+        object.__setattr__(self, "batch_id", self._derive_batch_id())
 
     def to_json(self) -> dict[str, Json]:
         """Return the canonical JSON form."""
@@ -101,6 +91,16 @@ class BatchStatement:
                 f"{what}: batch_id: expected {statement.batch_id.hex()} by its other fields, found {claimed.hex()}"
             )
         return statement
+
+    def _derive_batch_id(self) -> bytes:
+        identity: Json = {
+            "document_type": self.document_type,
+            "issuer": self.issuer,
+            "ledger": self.ledger,
+            "root": self.root.hex(),
+            "size": self.size,
+        }
+        return sha256(_ID_DOMAIN + encode(identity)).digest()
 
 
 def is_test_ledger(ledger: str) -> bool:

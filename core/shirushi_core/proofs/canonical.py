@@ -9,7 +9,7 @@ general encoder write this profile.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Never, TypeAlias
 
 import orjson
@@ -22,6 +22,9 @@ MAX_BYTES = 1 << 20
 MAX_DEPTH = 32
 MAX_INTEGER = (1 << 53) - 1
 
+# The usual kinds first: the abstract ones take longer to ask.
+_MAPPINGS = (dict, Mapping)
+_SEQUENCES = (list, tuple, Sequence)
 _BYTES = (bytes, bytearray, memoryview)
 
 
@@ -90,25 +93,31 @@ def _check_size(data: bytes, max_bytes: int) -> None:
 
 
 def _check(value: Json, depth: int) -> None:
+    if value is None or value is True or value is False:
+        return
     if isinstance(value, str):
         if not value.isascii():
             _check_unicode(value)
-    elif isinstance(value, int):  # booleans too
+    elif isinstance(value, int):
         if not -MAX_INTEGER <= value <= MAX_INTEGER:
             raise InvalidInputError("JSON: expected an integer below 2^53, found a bigger one")
-    elif isinstance(value, dict | list | tuple | Mapping | Sequence) and not isinstance(value, _BYTES):
-        if depth == 0:
-            raise _too_deep()
-        if isinstance(value, Mapping):
-            for key in value:
-                if type(key) is not str or not key.isascii():
-                    raise InvalidInputError(f"JSON: expected an ASCII key, found {ascii(key)[:64]}")
-            value = list(value.values())
-        for member in value:
-            if type(member) is not str or not member.isascii():  # spares a call for most members
-                _check(member, depth - 1)
-    elif value is not None:
+    elif isinstance(value, _MAPPINGS):
+        for key in value:
+            if type(key) is not str or not key.isascii():
+                raise InvalidInputError(f"JSON: expected an ASCII key, found {ascii(key)[:64]}")
+        _check_members(value.values(), depth)
+    elif isinstance(value, _SEQUENCES) and not isinstance(value, _BYTES):
+        _check_members(value, depth)
+    else:
         raise InvalidInputError(f"JSON: expected a value of the profile, found a {type(value).__name__}")
+
+
+def _check_members(members: Iterable[Json], depth: int) -> None:
+    if depth == 0:
+        raise _too_deep()
+    for member in members:
+        if type(member) is not str or not member.isascii():  # spares a call for most members
+            _check(member, depth - 1)
 
 
 def _check_unicode(text: str) -> None:

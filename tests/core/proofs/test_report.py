@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shirushi_core.proofs.canonical import encode
 from shirushi_core.proofs.report import Check, CheckName, Result, Verdict, decide, to_json
 
-OPTIONAL = {CheckName.STATUS_FRESH_ENOUGH, CheckName.TRUST_POLICY_CURRENT}
+OPTIONAL = [CheckName.STATUS_FRESH_ENOUGH, CheckName.TRUST_POLICY_CURRENT]
 REQUIRED = [name for name in CheckName if name not in OPTIONAL]
 
 
