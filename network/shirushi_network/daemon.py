@@ -1,0 +1,109 @@
+"""The background process of an embedded consortium: `python -m shirushi_network.daemon DATA READY_FD`.
+
+It tells its starter over the file descriptor whether it came up: one line, "ready" or a sentence saying why not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from shirushi_core.errors import ShirushiError
+from shirushi_network.control import ControlServer
+from shirushi_network.embedded import EmbeddedConsortium
+from shirushi_network.errors import ConsortiumError
+from shirushi_network.layout import Layout
+
+logger = logging.getLogger("shirushi.consortium")
+
+
+@contextmanager
+def single_process(lock: Path) -> Iterator[None]:
+    """Hold the data folder's lock; raises ConsortiumError if another process has it."""
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConsortiumError(f"another process runs the consortium in {lock.parent}") from error
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _say(descriptor: int, line: str) -> None:
+    """Tell the starter one line and hang up; a starter that is gone is no reason to end."""
+    with suppress(OSError):
+        os.write(descriptor, line.encode() + b"\n")
+        os.close(descriptor)
+
+
+async def run(layout: Layout, ready: int) -> None:
+    """Run the consortium until it is told to stop, by the control socket or by SIGTERM or SIGINT."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    consortium = EmbeddedConsortium.load(layout)
+
+    async def handle(request: dict[str, Any]) -> dict[str, Any]:
+        match request:
+            case {"do": "status"}:
+                return {"pid": os.getpid(), **consortium.status()}
+            case {"do": "stop"}:
+                stopping.set()
+                return {}
+            case {"do": "stop_member", "member": str(member)}:
+                await consortium.stop_member(member)
+                return {}
+            case {"do": "start_member", "member": str(member)}:
+                await consortium.start_member(member)
+                return {}
+        raise ConsortiumError(f"unknown control request {request.get('do')!r}")
+
+    control = ControlServer(layout.control_socket, handle)
+    try:
+        with single_process(layout.lock):
+            await consortium.start()
+            try:
+                await control.start()
+                _say(ready, "ready")
+                logger.info("ready")
+                await stopping.wait()
+            finally:
+                logger.info("stopping")
+                await consortium.stop()
+    finally:
+        await control.stop()
+
+
+def main() -> int:
+    """Run the daemon; returns the exit code."""
+    layout, ready = Layout(Path(sys.argv[1])), int(sys.argv[2])
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    try:
+        try:
+            import uvloop
+
+            uvloop.run(run(layout, ready))
+        except ModuleNotFoundError:
+            asyncio.run(run(layout, ready))
+    except (ShirushiError, OSError) as error:
+        logger.error("%s", error)
+        _say(ready, str(error))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The pilot, replayed: certificates of made-up residents, issued, submitted, verified, revoked."""

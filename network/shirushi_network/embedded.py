@@ -1,0 +1,102 @@
+"""The embedded consortium: one data folder's members wired to the anchors contract in one node."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from fabric_protos.common import common_pb2
+from shirushi_node.ledger.node import LedgerNode, MemberNode, TlsKeyPair
+
+from shirushi_chaincode.shell import AnchorsChaincode
+from shirushi_core.fabric.block import Consenter
+from shirushi_core.fabric.channel_config import from_config_block
+from shirushi_network.errors import ConsortiumError
+from shirushi_network.layout import Layout
+from shirushi_network.member_keys import load_signing_identity, load_tls
+from shirushi_network.topology import Member, Topology
+from shirushi_node.ledger.clock import system_clock
+from shirushi_node.ledger.definitions import ChaincodeDefinition
+from shirushi_node.ledger.ledger import OrdererIdentity
+
+CHAINCODE = "anchors"
+
+
+def member_node(layout: Layout, member: Member, consenters: tuple[Consenter, ...]) -> MemberNode:
+    """Load what the node needs of one member: identities, TLS keys, addresses."""
+    home = layout.members / member.id
+    consenter = next((c for c in consenters if c.msp_id == member.msp_id), None)
+    if consenter is None:
+        raise ConsortiumError(f"{layout.genesis}: no consenter of {member.msp_id}: it is of another topology")
+    peer, orderer = home / "peers" / "peer0", home / "orderers" / "orderer0"
+    peer_certificate, peer_key, _ = load_tls(peer / "tls")
+    orderer_certificate, orderer_key, _ = load_tls(orderer / "tls")
+    return MemberNode(
+        msp_id=member.msp_id,
+        peer_identity=load_signing_identity(peer / "msp", member.msp_id),
+        orderer_identity=OrdererIdentity(consenter.id, load_signing_identity(orderer / "msp", member.msp_id)),
+        peer_address=f"{member.host}:{member.peer_port}",
+        orderer_address=f"{member.host}:{member.orderer_port}",
+        peer_tls=TlsKeyPair(peer_certificate, peer_key),
+        orderer_tls=TlsKeyPair(orderer_certificate, orderer_key),
+    )
+
+
+class EmbeddedConsortium:
+    """All members of a data folder's consortium, in this process."""
+
+    def __init__(self, topology: Topology, node: LedgerNode) -> None:
+        self._topology = topology
+        self._node = node
+
+    @classmethod
+    def load(cls, layout: Layout) -> EmbeddedConsortium:
+        """Load keys and genesis block from a data folder; raises ConsortiumError or an error naming the file."""
+        topology = Topology.read(layout.topology)
+        genesis = layout.genesis.read_bytes()
+        consenters = from_config_block(common_pb2.Block.FromString(genesis)).consenters
+        members = [member_node(layout, member, consenters) for member in topology.members]
+        anchors = ChaincodeDefinition(name=CHAINCODE, backing=AnchorsChaincode(clock=time.time))
+        return cls(topology, LedgerNode(layout.ledger, genesis, members, [anchors], clock=system_clock))
+
+    async def start(self) -> None:
+        """Open the ledger and every member's endpoints."""
+        await self._node.start()
+
+    async def stop(self) -> None:
+        """Close every endpoint and the ledger."""
+        await self._node.stop()
+
+    async def stop_member(self, member_id: str) -> None:
+        """Take one member's endpoints and identities away."""
+        await self._node.stop_member(self._member(member_id).msp_id)
+
+    async def start_member(self, member_id: str) -> None:
+        """Bring a stopped member back."""
+        await self._node.start_member(self._member(member_id).msp_id)
+
+    def status(self) -> dict[str, Any]:
+        """Return {"channel", "height", "members": [{"id", "msp_id", "peer", "orderer", "running"}]}."""
+        status = self._node.status()
+        running = {member.msp_id: member for member in status.members}
+        return {
+            "channel": self._topology.channel,
+            "height": status.height,
+            "members": [
+                {
+                    "id": member.id,
+                    "msp_id": member.msp_id,
+                    "peer": running[member.msp_id].peer_address,
+                    "orderer": running[member.msp_id].orderer_address,
+                    "running": running[member.msp_id].running,
+                }
+                for member in self._topology.members
+            ],
+        }
+
+    def _member(self, member_id: str) -> Member:
+        for member in self._topology.members:
+            if member.id == member_id:
+                return member
+        known = ", ".join(member.id for member in self._topology.members)
+        raise ConsortiumError(f"no member {member_id!r}; the members are {known}")

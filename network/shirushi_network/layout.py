@@ -1,0 +1,70 @@
+"""Where everything of an embedded consortium is, below its data folder.
+
+DATA/
+consortium.json        connection file: members, endpoints, TLS roots (public)
+topology.json          members, ports, channel
+genesis.block          the channel's genesis block
+members/<id>/...       one folder for each member, in Fabric's own layout; private keys 0600
+users/<profile>.json   which identity a command uses
+issuer/                the issuer's journal
+ledger/                the committed ledger (lmdb)
+node.log, node.lock, control.sock
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+_LONGEST_SOCKET_PATH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The paths of one data folder."""
+
+    root: Path
+
+    @property
+    def connection(self) -> Path:
+        return self.root / "consortium.json"
+
+    @property
+    def topology(self) -> Path:
+        return self.root / "topology.json"
+
+    @property
+    def genesis(self) -> Path:
+        return self.root / "genesis.block"
+
+    @property
+    def members(self) -> Path:
+        return self.root / "members"
+
+    @property
+    def users(self) -> Path:
+        return self.root / "users"
+
+    @property
+    def ledger(self) -> Path:
+        return self.root / "ledger"
+
+    @property
+    def log(self) -> Path:
+        return self.root / "node.log"
+
+    @property
+    def lock(self) -> Path:
+        return self.root / "node.lock"
+
+    @property
+    def control_socket(self) -> Path:
+        """The control socket; in the temporary folder where the data folder's path is too long for a socket."""
+        beside = self.root / "control.sock"
+        if len(os.fsencode(beside)) <= _LONGEST_SOCKET_PATH:
+            return beside
+        name = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"shirushi-{os.getuid()}-{name}" / "control.sock"

@@ -1,0 +1,119 @@
+"""Registering the city as an issuer: one member's admin proposes, the admins of a majority approve.
+
+On one machine every admin's key is at hand, so this does in one go what the members do by themselves on a real network
+with `shirushi issuer propose` and `shirushi issuer approve`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import cast
+
+import grpc
+import grpc.aio
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from shirushi_client.gateway import (
+    CallOptions,
+    CommitError,
+    Contract,
+    GatewayError,
+    Identity,
+    connect,
+    signers,
+)
+from shirushi_core.fabric.signing import load_certificate
+from shirushi_core.proofs.canonical import Json, decode, encode
+from shirushi_core.proofs.issuer import IssuerKey, IssuerRecord, IssuerState, KeyUse
+from shirushi_network.embedded import CHAINCODE
+from shirushi_network.errors import ConsortiumError
+from shirushi_network.layout import Layout
+from shirushi_network.member_keys import load_signing_identity
+from shirushi_network.topology import Member, Topology
+
+_OPTIONS = CallOptions(timeout=20.0)
+
+
+class RegistrationError(ConsortiumError):
+    """The issuer could not be registered."""
+
+
+def city_record(layout: Layout, member: Member, issuer_id: str) -> IssuerRecord:
+    """Return the first version of the city's issuer record, out of its issuer and seal certificates."""
+    home = layout.members / member.id / "users" / "issuer"
+    submit = _key(KeyUse.SUBMIT, load_certificate((home / "msp" / "signcerts" / "cert.pem").read_bytes()))
+    seal = _key(KeyUse.SEAL, load_certificate((home / "seal" / "cert.pem").read_bytes()))
+    return IssuerRecord(
+        id=issuer_id,
+        msp_id=member.msp_id,
+        name_ja=member.name_ja,
+        name_en=member.name_en,
+        sequence=1,
+        state=IssuerState.ACTIVE,
+        keys=tuple(sorted((submit, seal), key=lambda key: (key.use, key.key_id))),
+    )
+
+
+async def register_city(layout: Layout, topology: Topology) -> None:
+    """Register the first member as an issuer, unless it is registered already.
+
+    Raises RegistrationError if the members' admins could not bring it about.
+    """
+    city = topology.members[0]
+    record = city_record(layout, city, topology.issuer)
+    try:
+        async with asyncio.timeout(60):
+            async with _admin_contract(layout, topology, city) as contract:
+                if await _is_registered(contract, record.id):
+                    return
+                proposal = await _submit(contract, "propose_issuer", {"record": record.to_json()})
+            majority = len(topology.members) // 2 + 1
+            for member in topology.members[1:majority]:
+                async with _admin_contract(layout, topology, member) as contract:
+                    await _submit(contract, "approve_issuer", {"proposal_id": proposal["proposal_id"]})
+    except (GatewayError, CommitError, TimeoutError) as error:
+        raise RegistrationError(f"{city.name_en} could not be registered as an issuer: {error}") from error
+
+
+def _key(use: KeyUse, certificate: x509.Certificate) -> IssuerKey:
+    return IssuerKey(
+        use=use,
+        public_key=certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
+        not_before=_seconds(certificate.not_valid_before_utc),
+        not_after=_seconds(certificate.not_valid_after_utc),
+    )
+
+
+def _seconds(moment: datetime) -> int:
+    return int(moment.astimezone(UTC).timestamp())
+
+
+@asynccontextmanager
+async def _admin_contract(layout: Layout, topology: Topology, member: Member) -> AsyncIterator[Contract]:
+    """Give the contract as one member's admin calls it, at that member's own peer."""
+    home = layout.members / member.id
+    signing = load_signing_identity(home / "users" / "admin" / "msp", member.msp_id)
+    credentials = grpc.ssl_channel_credentials((home / "tlsca" / "cert.pem").read_bytes())
+    async with grpc.aio.secure_channel(f"{member.host}:{member.peer_port}", credentials) as channel:
+        identity = Identity(member.msp_id, signing.identity.certificate_pem)
+        async with connect(channel, identity, signers.from_private_key(signing.key)) as gateway:
+            yield gateway.get_network(topology.channel).get_contract(CHAINCODE)
+
+
+async def _is_registered(contract: Contract, issuer_id: str) -> bool:
+    try:
+        await contract.evaluate("get_issuer", arguments=[encode({"issuer": issuer_id})], options=_OPTIONS)
+    except GatewayError as error:
+        if "ISSUER_NOT_FOUND" in str(error):
+            return False
+        raise
+    return True
+
+
+async def _submit(contract: Contract, function: str, argument: Json) -> Mapping[str, Json]:
+    result = await contract.submit(function, arguments=[encode(argument)], options=_OPTIONS)
+    return cast("Mapping[str, Json]", decode(result))
