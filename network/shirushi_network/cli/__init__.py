@@ -1,0 +1,1 @@
+"""The commands of this floor: `shirushi consortium` and `shirushi demo`."""
