@@ -43,20 +43,31 @@ class RangeRead:
 
 @dataclass(frozen=True, slots=True)
 class NamespaceRwSet:
-    """One chaincode's reads and writes. Metadata writes: key → {name: value} (VALIDATION_PARAMETER), None deletes."""
+    """One chaincode's reads and writes. Metadata writes: key → {name: value} (VALIDATION_PARAMETER), None deletes.
+
+    `collections` names the private data collections that were touched (a peer's lifecycle transactions touch the
+    organisations' implicit ones); which keys and values, the read-write set tells in hashes only, and they are not read.
+    """
 
     namespace: str
     reads: Mapping[str, Version | None] = field(default_factory=dict)
     range_reads: Sequence[RangeRead] = ()
     writes: Sequence[Write] = ()
     metadata_writes: Mapping[str, Mapping[str, bytes] | None] = field(default_factory=dict)
+    collections: Sequence[str] = ()
 
 
 def encode(sets: Sequence[NamespaceRwSet]) -> bytes:
     """Return TxReadWriteSet bytes, canonical: equal sets give equal bytes.
 
-    As in Fabric an empty value is a deletion. Range reads keep their order; everything else is sorted.
+    As in Fabric an empty value is a deletion. Range reads keep their order; everything else is sorted. Raises
+    InvalidInputError for private data collections: they are read, never written.
     """
+    for each in sets:
+        if each.collections:
+            raise InvalidInputError(
+                f"namespace {each.namespace!r} of the read-write set holds private data collections; expected none"
+            )
     message = rwset_pb2.TxReadWriteSet(
         data_model=rwset_pb2.TxReadWriteSet.KV,
         ns_rwset=[
@@ -70,7 +81,7 @@ def encode(sets: Sequence[NamespaceRwSet]) -> bytes:
 
 
 def decode(data: bytes) -> tuple[NamespaceRwSet, ...]:
-    """Parse TxReadWriteSet bytes; raises InvalidInputError (hashed collections are refused).
+    """Parse TxReadWriteSet bytes; raises InvalidInputError.
 
     A namespace may stand there twice: the validator has a code of its own for that. A key twice in one list, and the
     Merkle summary that Fabric's peers write for more than 50 range reads, are refused.
@@ -126,10 +137,6 @@ def _range_message(range_read: RangeRead) -> kvrwset_pb2.RangeQueryInfo:
 
 def _parse_namespace(message: rwset_pb2.NsReadWriteSet) -> NamespaceRwSet:
     namespace = message.namespace
-    if message.collection_hashed_rwset:
-        raise InvalidInputError(
-            f"namespace {namespace!r} of the read-write set holds private data collections, which are not supported"
-        )
     inner = kvrwset_pb2.KVRWSet.FromString(message.rwset)
     rw_set = NamespaceRwSet(
         namespace=namespace,
@@ -142,6 +149,7 @@ def _parse_namespace(message: rwset_pb2.NsReadWriteSet) -> NamespaceRwSet:
             each.key: {entry.name: entry.value for entry in each.entries} or None
             for each in inner.metadata_writes
         },
+        collections=tuple(each.collection_name for each in message.collection_hashed_rwset),
     )
     if (
         len(rw_set.reads) != len(inner.reads)

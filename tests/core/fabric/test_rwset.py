@@ -125,11 +125,19 @@ def test_merkle_summaries_of_range_reads_are_refused() -> None:
         decode(one_namespace(inner))
 
 
-def test_private_data_collections_are_refused() -> None:
-    namespace = rwset_pb2.NsReadWriteSet(namespace="cc")
-    namespace.collection_hashed_rwset.add(collection_name="secrets")
+def test_private_data_collections_are_named_and_their_hashes_not_read() -> None:
+    public = kv_rwset_pb2.KVRWSet(writes=[kv_rwset_pb2.KVWrite(key="a", value=b"1")])
+    namespace = rwset_pb2.NsReadWriteSet(namespace="cc", rwset=public.SerializeToString())
+    for name in ("mine", "yours"):
+        namespace.collection_hashed_rwset.add(collection_name=name, hashed_rwset=b"\xff")
+    (decoded,) = decode(rwset_pb2.TxReadWriteSet(ns_rwset=[namespace]).SerializeToString())
+    assert decoded.collections == ("mine", "yours")
+    assert decoded.writes == (Write("a", b"1"),)
+
+
+def test_private_data_collections_are_never_written() -> None:
     with pytest.raises(InvalidInputError, match="private data"):
-        decode(rwset_pb2.TxReadWriteSet(ns_rwset=[namespace]).SerializeToString())
+        encode([NamespaceRwSet("cc", collections=("mine",))])
 
 
 @given(st.binary(max_size=200))
