@@ -47,7 +47,9 @@ class FolderLedger:
         if not path.exists():
             tx_id = sha256(os.urandom(24)).hexdigest()
             partial = path.with_suffix(".partial")
-            partial.write_bytes(encode(IssuanceAnchor(statement, seal, statement.valid_from, tx_id, 1).to_json()))
+            partial.write_bytes(
+                encode(IssuanceAnchor(statement, seal, statement.valid_from, tx_id, 1).to_json())
+            )
             partial.rename(path)
         return IssuanceAnchor.from_json(decode(path.read_bytes()))
 
@@ -129,7 +131,11 @@ async def run(folder: Path, tell: Callable[[str], None]) -> None:
     (folder / "out").mkdir(exist_ok=True)
     with Journal(folder / "journal" / "journal.db") as journal:
         async with Issuer(
-            name="iizuka-city", seal_key=SEAL_KEY, ledger=FolderLedger(folder / "ledger"), journal=journal, max_count=3
+            name="iizuka-city",
+            seal_key=SEAL_KEY,
+            ledger=FolderLedger(folder / "ledger"),
+            journal=journal,
+            max_count=3,
         ) as issuer:
             await issuer.resume()
             tell("resumed")
@@ -139,11 +145,16 @@ async def run(folder: Path, tell: Callable[[str], None]) -> None:
                     tell("batch")
 
 
+def _tell(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
 def main() -> None:
     folder = Path(sys.argv[1])
     if len(sys.argv) > 2:
         CRASHES[sys.argv[2]]()
-    asyncio.run(run(folder, lambda text: print(text, flush=True)))
+    asyncio.run(run(folder, _tell))
 
 
 if __name__ == "__main__":

@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from fabric_protos.common import common_pb2
-from shirushi_node.ledger.node import LedgerNode
 
 from shirushi_core.fabric.channel_config import BatchParameters, from_config_block
 from shirushi_core.fabric.genesis import genesis_block
-from shirushi_network.bring_up import free_ports
 from shirushi_network.embedded import member_node
 from shirushi_network.layout import Layout
 from shirushi_network.member_keys import create_member, load_bundle
+from shirushi_network.ports import free_ports
 from shirushi_network.topology import Topology, default_topology
 from shirushi_node.ledger.clock import system_clock
 from shirushi_node.ledger.definitions import ChaincodeDefinition
+from shirushi_node.ledger.node import LedgerNode
 
 Result = TypeVar("Result")
 
