@@ -75,12 +75,12 @@ def after(owner: Any, name: str, count: int = 1) -> None:
 def _wrap(owner: Any, name: str, count: int, *, dies_first: bool) -> None:
     function, calls = getattr(owner, name), 0
 
-    def wrapped(*arguments: Any) -> Any:
+    def wrapped(*arguments: Any, **options: Any) -> Any:
         nonlocal calls
         calls += 1
         if calls == count and dies_first:
             die()
-        result = function(*arguments)
+        result = function(*arguments, **options)
         if calls == count and not dies_first:
             die()
         return result

@@ -43,6 +43,7 @@ class MemberDouble:
         self.replies_to_lose = 0  # done, and no reply
         self.lie: Callable[[str, Any], Any] | None = None
         self.calls: list[str] = []
+        self.was_asked = asyncio.Event()
 
     async def evaluate(self, function: str, argument: Json) -> Json:
         await self._reached(function)
@@ -62,6 +63,7 @@ class MemberDouble:
 
     async def _reached(self, function: str) -> None:
         self.calls.append(function)
+        self.was_asked.set()
         if self.hangs:
             await asyncio.Event().wait()
         await asyncio.sleep(0)

@@ -1,0 +1,98 @@
+"""What commands print: results on standard output, progress on standard error where a person is watching."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+
+import orjson
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from shirushi_client.cli.options import Language
+from shirushi_core.proofs.canonical import Json
+
+PIPE_WIDTH = 200
+"""Columns where no terminal says how many there are: enough that a row of a table stays one line."""
+
+
+def console() -> Console:
+    """Return the console for results."""
+    width = None if sys.stdout.isatty() else PIPE_WIDTH
+    return Console(file=sys.stdout, highlight=False, width=width, soft_wrap=width is not None)
+
+
+def note(text: str) -> None:
+    """Tell a person something that is not the result."""
+    print(text, file=sys.stderr)  # noqa: T201
+
+
+def print_json(value: Json) -> None:
+    """Print the one JSON document of a command."""
+    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode() + "\n")
+
+
+def table(*columns: str, title: str | None = None) -> Table:
+    """Return a table in the one style all commands have."""
+    made = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    return made
+
+
+def add_row(to: Table, *cells: str) -> None:
+    """Add a row of plain text: brackets in a name are brackets, not markup."""
+    to.add_row(*(Text(cell) for cell in cells))
+
+
+def say(text: str) -> None:
+    """Print a line of plain text on standard output."""
+    console().print(Text(text))
+
+
+def moment(seconds: int | None) -> str:
+    """Return a time as a person here reads it."""
+    if seconds is None:
+        return "—"
+    try:
+        return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
+    except (OverflowError, ValueError, OSError):  # beyond the calendar's end
+        return f"@{seconds}"
+
+
+def language(chosen: Language | None, environment: Mapping[str, str] | None = None) -> Language | None:
+    """Return the language to print in: the one chosen, else the environment's; None is both."""
+    if chosen is not None:
+        return chosen
+    environment = os.environ if environment is None else environment
+    named = environment.get("LC_ALL") or environment.get("LC_MESSAGES") or environment.get("LANG") or ""
+    return next((each for each in Language if named.startswith(each.value)), None)
+
+
+class Bar:
+    """A progress bar, or nothing where nobody is watching."""
+
+    def __init__(self, progress: Progress | None, task: TaskID | None) -> None:
+        self._progress = progress
+        self._task = task
+
+    def advance(self, by: int = 1) -> None:
+        """Move the bar on."""
+        if self._progress is not None and self._task is not None:
+            self._progress.advance(self._task, by)
+
+
+@contextmanager
+def progress_bar(what: str, total: int) -> Iterator[Bar]:
+    """Show a bar on standard error while the work goes on, if that is a terminal."""
+    if not sys.stderr.isatty() or total < 2:
+        yield Bar(None, None)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        yield Bar(progress, progress.add_task(what, total=total))

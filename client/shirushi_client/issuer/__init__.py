@@ -1,0 +1,1 @@
+"""Issuing: files or bytes in, anchored receipts out, exactly once."""

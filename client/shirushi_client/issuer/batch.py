@@ -1,0 +1,140 @@
+"""A batch in the issuer's hands: certificates' digests and salts, the sealed statement, and the receipts they make."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import orjson
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from shirushi_client.hashing import FileDigest
+from shirushi_core.errors import ShirushiError
+from shirushi_core.proofs import merkle
+from shirushi_core.proofs.anchor import IssuanceAnchor
+from shirushi_core.proofs.batch import BatchStatement
+from shirushi_core.proofs.commitment import SALT_SIZE, commitment
+from shirushi_core.proofs.receipt import Receipt, verify_file, verify_in_batch
+from shirushi_core.proofs.seal import Seal, make_seal
+
+
+class ReceiptCheckError(ShirushiError):
+    """A receipt that does not prove its certificate; it is not handed out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is issued: the document type and the validity of the certificates (unix seconds; None: open-ended).
+
+    reissue: make new certificates of bytes that were issued before, instead of returning their first receipts.
+    """
+
+    document_type: str
+    valid_from: int | None = None
+    valid_until: int | None = None
+    reissue: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Certificates in their order in the tree, a salt and an inclusion path each, and the sealed statement over them."""
+
+    certificates: Sequence[FileDigest]
+    salts: Sequence[bytes]
+    paths: Sequence[Sequence[bytes]]
+    statement: BatchStatement
+    seal: Seal
+
+    def receipt(self, index: int, anchor: IssuanceAnchor) -> bytes:
+        """Return the receipt file of one certificate."""
+        certificate = self.certificates[index]
+        return Receipt(
+            salt=self.salts[index],
+            certificate_sha256=certificate.sha256,
+            certificate_size=certificate.size,
+            index=index,
+            path=tuple(self.paths[index]),
+            anchor=anchor,
+        ).to_bytes()
+
+
+def seal_batch(
+    certificates: Sequence[FileDigest],
+    salts: bytes,
+    *,
+    ledger: str,
+    issuer: str,
+    document_type: str,
+    valid_from: int,
+    valid_until: int | None,
+    key: ec.EllipticCurvePrivateKey,
+) -> Batch:
+    """Make and seal a batch; `salts` holds SALT_SIZE random bytes for each certificate."""
+    parted, root, paths = _tree(certificates, salts)
+    statement = BatchStatement(
+        ledger, issuer, document_type, root, len(certificates), valid_from, valid_until
+    )
+    return Batch(certificates, parted, paths, statement, make_seal(statement, key))
+
+
+def restore_batch(
+    certificates: Sequence[FileDigest], salts: bytes, statement: BatchStatement, seal: Seal
+) -> Batch:
+    """Put a batch together again from what was kept of it; raises ReceiptCheckError if the parts differ from then."""
+    parted, root, paths = _tree(certificates, salts)
+    if (root, len(certificates)) != (statement.root, statement.size):
+        raise ReceiptCheckError(
+            f"batch {statement.batch_id.hex()}: the certificates and salts that were kept do not lead to its root;"
+            " restore the issuer's journal from a backup"
+        )
+    return Batch(certificates, parted, paths, statement, seal)
+
+
+def checked_receipts(batch: Batch, anchor: IssuanceAnchor, indexes: Sequence[int]) -> Iterator[bytes]:
+    """Make the receipts of these certificates and check each as a recipient would, before it is handed out.
+
+    Receipts of one batch begin with the same bytes, up to the end of the anchor. So the first is parsed in full; of
+    the others the shared beginning is compared, and what is the certificate's own is parsed and led to the root.
+    Raises ReceiptCheckError.
+    """
+    beginning = b""
+    for index in indexes:
+        data = batch.receipt(index, anchor)
+        try:
+            if not beginning:
+                parsed = Receipt.from_bytes(data)
+                if parsed.anchor != anchor:
+                    raise ReceiptCheckError("a receipt was made that holds another anchor than the ledger's")
+                beginning = data[: data.index(b',"batch":') + 1]
+            elif data.startswith(beginning):
+                parsed = _own_part(data[len(beginning) :], anchor)
+            else:
+                raise ReceiptCheckError("two receipts of one batch were made with different anchors")
+            certificate = batch.certificates[index]
+            verify_in_batch(verify_file(parsed, certificate.sha256, certificate.size))
+        except (ShirushiError, ValueError, LookupError) as error:
+            raise ReceiptCheckError(
+                f"the receipt made for certificate {index} does not hold: {error}"
+            ) from error
+        yield data
+
+
+def _tree(certificates: Sequence[FileDigest], salts: bytes) -> tuple[list[bytes], bytes, list[list[bytes]]]:
+    parted = [salts[start : start + SALT_SIZE] for start in range(0, len(salts), SALT_SIZE)]
+    leaves = [
+        commitment(salt, certificate.sha256) for salt, certificate in zip(parted, certificates, strict=True)
+    ]
+    return parted, *merkle.root_and_paths(leaves)
+
+
+def _own_part(data: bytes, anchor: IssuanceAnchor) -> Receipt:
+    members = orjson.loads(b"{" + data)
+    certificate, place = members["certificate"], members["batch"]
+    return Receipt(
+        salt=bytes.fromhex(members["salt"]),
+        certificate_sha256=bytes.fromhex(certificate["sha256"]),
+        certificate_size=certificate["size"],
+        index=place["index"],
+        path=tuple([bytes.fromhex(node) for node in place["path"]]),
+        anchor=anchor,
+    )

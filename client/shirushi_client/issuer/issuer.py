@@ -1,0 +1,312 @@
+"""The issuer: reads certificates, anchors them in batches, checks their receipts and hands them out.
+
+    read + digest → prepare (journal) → submit → committed (journal) → check and write receipts → delivered (journal)
+
+Each arrow is bounded: a few batches are in work at a time, whatever comes in waits. The journal's module says what a
+crash at each step loses. Blocking work runs in the issuer's own threads: one for the journal, a few for files.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections import OrderedDict, deque
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from types import TracebackType
+from typing import Self, TypeVar
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from shirushi_client.hashing import FileDigest, digest_bytes, digest_files
+from shirushi_client.issuer.batch import Batch, Order, checked_receipts, seal_batch
+from shirushi_client.issuer.batcher import MAX_COUNT, MAX_WAIT, Batcher
+from shirushi_client.issuer.journal import Delivery, Journal, Place, State
+from shirushi_client.issuer.receipt_files import ReceiptWriteError, write_receipts
+from shirushi_client.ledger_client import IssuingLedger
+from shirushi_client.ledger_errors import ContractError, LedgerAnswerError
+from shirushi_core.errors import ShirushiError
+from shirushi_core.proofs.anchor import IssuanceAnchor
+from shirushi_core.proofs.commitment import SALT_SIZE
+
+BATCHES_IN_WORK = 4
+"""Batches of one `issue_files` in work at a time: enough to overlap reading, the ledger and writing."""
+
+BATCHES_KEPT = 16
+"""Batches kept in memory once they are done, for the receipts of certificates that were issued before."""
+
+FILE_THREADS = 2
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class FileToIssue:
+    """A certificate file and where its receipt goes."""
+
+    path: str
+    receipt_path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A certificate whose receipt is on disk; `issued_before` if it is the receipt of an earlier issuance."""
+
+    path: str
+    receipt_path: str
+    batch_id: bytes
+    tx_id: str
+    issued_before: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """What was left over from an earlier run: receipts written now, and why others could not be."""
+
+    receipt_paths: tuple[str, ...]
+    problems: tuple[ShirushiError, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Anchored:
+    batch: Batch
+    anchor: IssuanceAnchor
+    receipt_paths: tuple[str, ...]
+
+
+class Issuer:
+    """Issues certificates under one issuer's name; an async context manager. The journal stays its caller's."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        seal_key: ec.EllipticCurvePrivateKey,
+        ledger: IssuingLedger,
+        journal: Journal,
+        max_count: int = MAX_COUNT,
+        max_wait: float = MAX_WAIT,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._name = name
+        self._seal_key = seal_key
+        self._ledger = ledger
+        self._journal = journal
+        self._max_count = max_count
+        self._clock = clock
+        self._journal_thread = ThreadPoolExecutor(1, "shirushi-journal")
+        self._file_threads = ThreadPoolExecutor(FILE_THREADS, "shirushi-files")
+        self._anchored: OrderedDict[int, asyncio.Task[_Anchored]] = OrderedDict()
+        self._batcher = Batcher(self._issue_requests, max_count=max_count, max_wait=max_wait)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, asyncio.CancelledError):
+            self._batcher.abandon()
+            for task in self._anchored.values():
+                task.cancel()
+        await self.close()
+
+    async def close(self) -> None:
+        """Finish what is in work and end the issuer's threads.
+
+        When the surrounding task is cancelled, what is in work is left to `resume` instead: the journal has it.
+        """
+        try:
+            await self._batcher.close()
+            await asyncio.gather(*self._anchored.values(), return_exceptions=True)
+        finally:
+            self._file_threads.shutdown()
+            self._journal_thread.shutdown()
+
+    async def resume(self) -> Resumed:
+        """Finish the batches that an earlier run left prepared or committed, and write the receipts it owed.
+
+        Raises LedgerUnreachableError if a batch still cannot be sent. A batch that the contract refuses, and receipts
+        whose folder is gone, are reported: issuing those files again starts afresh or gives the same receipts.
+        """
+        written: list[str] = []
+        problems: list[ShirushiError] = []
+        for row in await self._in(self._journal_thread, self._journal.unfinished):
+            try:
+                written += (await self._anchor(row)).receipt_paths
+            except ContractError as error:
+                problems.append(error)
+            except ReceiptWriteError as error:
+                problems.append(error)
+                await self._in(self._journal_thread, self._journal.deliver, row)
+        return Resumed(tuple(written), tuple(problems))
+
+    async def issue(self, certificate: bytes, order: Order) -> bytes:
+        """Issue one certificate together with whatever else comes within a moment, and return its receipt file."""
+        digest = await self._in(self._file_threads, digest_bytes, certificate)
+        answer = await self._batcher.add((digest, order))
+        if isinstance(answer, ShirushiError):
+            raise answer
+        return answer
+
+    async def issue_files(
+        self, files: Iterable[FileToIssue], order: Order
+    ) -> AsyncGenerator[list[Issued], None]:
+        """Issue files in order, and yield them batch by batch when their receipts are on disk.
+
+        `files` may be endless: it is drawn from as batches finish, in a thread. The first error ends the issuing; what
+        was yielded stays, what was prepared is finished by `resume`. Use `contextlib.aclosing` if you may stop early.
+        """
+        iterator = iter(files)
+        tasks: deque[asyncio.Task[list[Issued]]] = deque()
+        more = True
+        try:
+            while more or tasks:
+                while more and len(tasks) < BATCHES_IN_WORK:
+                    part = await self._in(self._file_threads, _take, iterator, self._max_count)
+                    more = bool(part)
+                    if part:
+                        tasks.append(asyncio.create_task(self._issue_part(part, order)))
+                if tasks:
+                    yield await tasks.popleft()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _issue_part(self, files: Sequence[FileToIssue], order: Order) -> list[Issued]:
+        digests = await self._in(self._file_threads, digest_files, [file.path for file in files])
+        places, new = await self._place(digests, order, [file.receipt_path for file in files])
+        anchored = {row: await self._anchor(row) for row in dict.fromkeys(place.row for place in places)}
+        for row, of in anchored.items():
+            if row != new:
+                owed = [
+                    (place.index, file.receipt_path)
+                    for place, file in zip(places, files, strict=True)
+                    if place.row == row
+                ]
+                await self._in(self._file_threads, _write, of.batch, of.anchor, owed)
+        return [
+            Issued(
+                file.path,
+                file.receipt_path,
+                anchored[place.row].batch.statement.batch_id,
+                anchored[place.row].anchor.tx_id,
+                place.row != new,
+            )
+            for file, place in zip(files, places, strict=True)
+        ]
+
+    async def _issue_requests(
+        self, requests: Sequence[tuple[FileDigest, Order]]
+    ) -> list[bytes | ShirushiError]:
+        answers: dict[tuple[FileDigest, Order], bytes | ShirushiError] = {}
+        for order in dict.fromkeys(order for _, order in requests):
+            digests = list(dict.fromkeys(digest for digest, of in requests if of == order))
+            try:
+                places, _ = await self._place(digests, order, None)
+                for digest, place in zip(digests, places, strict=True):
+                    of = await self._anchor(place.row)
+                    (answers[digest, order],) = checked_receipts(of.batch, of.anchor, [place.index])
+            except ShirushiError as error:
+                answers |= {(digest, order): error for digest in digests if (digest, order) not in answers}
+        return [answers[request] for request in requests]
+
+    async def _place(
+        self, digests: Sequence[FileDigest], order: Order, receipt_paths: Sequence[str] | None
+    ) -> tuple[list[Place], int | None]:
+        return await self._in(self._journal_thread, self._place_now, digests, order, receipt_paths)
+
+    def _place_now(
+        self, digests: Sequence[FileDigest], order: Order, receipt_paths: Sequence[str] | None
+    ) -> tuple[list[Place], int | None]:
+        """Find each certificate in the journal, and prepare a batch of those that are new; returns its row, if any.
+
+        One call in the journal's one thread: no two batches can take up the same bytes.
+        """
+        found = {}
+        if not order.reissue:
+            found = self._journal.find(order.document_type, [digest.sha256 for digest in digests])
+        fresh = {digest.sha256: digest for digest in digests if digest.sha256 not in found}
+        row = None
+        if fresh:
+            batch = seal_batch(
+                tuple(fresh.values()),
+                os.urandom(SALT_SIZE * len(fresh)),
+                ledger=self._ledger.name,
+                issuer=self._name,
+                document_type=order.document_type,
+                valid_from=int(self._clock()) if order.valid_from is None else order.valid_from,
+                valid_until=order.valid_until,
+                key=self._seal_key,
+            )
+            indexes = {sha256: index for index, sha256 in enumerate(fresh)}
+            row = self._journal.prepare(
+                batch,
+                [
+                    Delivery(indexes[digest.sha256], path)
+                    for digest, path in zip(digests, receipt_paths or (), strict=receipt_paths is not None)
+                    if digest.sha256 in indexes
+                ],
+                reissued=order.reissue,
+            )
+            found |= {sha256: Place(row, index) for sha256, index in indexes.items()}
+        return [found[digest.sha256] for digest in digests], row
+
+    async def _anchor(self, row: int) -> _Anchored:
+        """Bring a batch to its end, whatever its state; all who ask for it at the same time share the work."""
+        task = self._anchored.get(row)
+        if task is None:
+            task = self._anchored[row] = asyncio.create_task(self._anchor_alone(row))
+            task.add_done_callback(lambda done: self._settled(row, done))
+        self._anchored.move_to_end(row)
+        return await asyncio.shield(task)  # others may wait for it too
+
+    def _settled(self, row: int, task: asyncio.Task[_Anchored]) -> None:
+        """Keep a batch that is done for a while; one that failed is begun anew when it is asked for again."""
+        if task.cancelled() or task.exception() is not None:
+            self._anchored.pop(row, None)
+        done = [each for each, kept in self._anchored.items() if kept.done()]
+        for oldest in done[: max(0, len(done) - BATCHES_KEPT)]:
+            del self._anchored[oldest]
+
+    async def _anchor_alone(self, row: int) -> _Anchored:
+        entry = await self._in(self._journal_thread, self._journal.load, row)
+        batch, anchor = entry.batch, entry.anchor
+        if anchor is None:
+            anchor = await self._submit(row, batch)
+            await self._in(self._journal_thread, self._journal.commit, row, anchor)
+        if entry.state in (State.PREPARED, State.COMMITTED):
+            owed = [(delivery.index, delivery.receipt_path) for delivery in entry.deliveries]
+            await self._in(self._file_threads, _write, batch, anchor, owed)
+            await self._in(self._journal_thread, self._journal.deliver, row)
+        return _Anchored(batch, anchor, tuple(delivery.receipt_path for delivery in entry.deliveries))
+
+    async def _submit(self, row: int, batch: Batch) -> IssuanceAnchor:
+        try:
+            anchor = await self._ledger.submit_issue(batch.statement, batch.seal)
+        except ContractError:
+            await self._in(self._journal_thread, self._journal.refuse, row)
+            raise
+        if (anchor.statement, anchor.seal) != (batch.statement, batch.seal):
+            raise LedgerAnswerError(
+                f"batch {batch.statement.batch_id.hex()}: the ledger answered with the anchor of something else;"
+                " no receipt was made"
+            )
+        return anchor
+
+    async def _in(self, executor: Executor, function: Callable[..., Result], *arguments: object) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(executor, function, *arguments)
+
+
+def _take(files: Iterator[FileToIssue], count: int) -> list[FileToIssue]:
+    return list(islice(files, count))
+
+
+def _write(batch: Batch, anchor: IssuanceAnchor, owed: Sequence[tuple[int, str]]) -> None:
+    """Check and write receipts; ReceiptCheckError stops before the receipt it is about."""
+    receipts = checked_receipts(batch, anchor, [index for index, _ in owed])
+    write_receipts(zip((path for _, path in owed), receipts, strict=True))

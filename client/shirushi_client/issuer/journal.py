@@ -1,0 +1,320 @@
+"""The issuer's journal: every batch with its salts, on disk before anything is sent.
+
+A batch goes through these states; what a crash in each loses:
+
+    (none)     the batch is in memory only          nothing was sent; issue the files again
+    prepared   salts, statement and seal on disk    nothing: the same batch is sent again
+    committed  the ledger's anchor on disk too      nothing: the same receipts are written again
+    delivered  the receipts are on disk             nothing: issuing the same bytes gives the same receipt again
+    refused    the ledger's rules refused it        nothing was anchored; issue the files again
+
+The file holds salts and is as sensitive as the receipts: mode 0600. One process at a time holds it. sqlite, WAL,
+synchronous=FULL: a state that was reached is there after a power cut.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import sha256
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from shirushi_client.hashing import FileDigest
+from shirushi_client.issuer.batch import Batch, restore_batch
+from shirushi_core.errors import ShirushiError
+from shirushi_core.proofs.anchor import IssuanceAnchor
+from shirushi_core.proofs.batch import MAX_BATCH_SIZE, BatchStatement
+from shirushi_core.proofs.canonical import decode, encode
+from shirushi_core.proofs.commitment import DIGEST_SIZE
+from shirushi_core.proofs.seal import Seal
+
+SIZE_BYTES = 8
+LOOKUP = 500
+"""Digests looked up in one query: below sqlite's smallest limit of parameters."""
+
+KEY_BYTES = 20
+"""Bytes of a certificate's key in the index: enough that nobody finds two certificates with the same."""
+
+_INDEX_BITS = MAX_BATCH_SIZE.bit_length() - 1
+_INDEX_MASK = MAX_BATCH_SIZE - 1
+
+_VERSION = 1
+_SCHEMA = """
+CREATE TABLE batches (
+    row INTEGER PRIMARY KEY,
+    state TEXT NOT NULL,
+    statement BLOB NOT NULL,
+    seal BLOB NOT NULL,
+    salts BLOB NOT NULL,
+    digests BLOB NOT NULL,
+    sizes BLOB NOT NULL,
+    anchor BLOB,
+    deliveries TEXT NOT NULL,
+    reissued INTEGER NOT NULL
+);
+CREATE INDEX unfinished ON batches (row) WHERE state IN ('prepared', 'committed');
+CREATE TABLE certificates (key BLOB PRIMARY KEY, place INTEGER NOT NULL) WITHOUT ROWID;
+"""
+
+
+class JournalError(ShirushiError):
+    """A journal that cannot be opened, is in use, or does not hold what it should."""
+
+
+class State(StrEnum):
+    """How far a batch is."""
+
+    PREPARED = "prepared"
+    COMMITTED = "committed"
+    DELIVERED = "delivered"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a certificate is: the journal's row of its batch, and its index in it."""
+
+    row: int
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A receipt to write: of which certificate of the batch, and where."""
+
+    index: int
+    receipt_path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One batch as the journal holds it; `deliveries` are those still owed."""
+
+    row: int
+    state: State
+    batch: Batch
+    anchor: IssuanceAnchor | None
+    deliveries: tuple[Delivery, ...]
+
+
+class Journal:
+    """The open journal of one issuer. Methods block, and are called from one thread at a time."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the journal; raises JournalError if it is in use or is none."""
+        self._path = path
+        self._lock = _lock(path)
+        try:
+            self._database = _open(path)
+        except BaseException:
+            os.close(self._lock)
+            raise
+
+    def close(self) -> None:
+        """Close the journal and let others open it."""
+        self._database.close()
+        os.close(self._lock)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def find(self, document_type: str, digests: Sequence[bytes]) -> dict[bytes, Place]:
+        """Return where these bytes were issued as this document type, those that were."""
+        keys = {_key(document_type, digest): digest for digest in digests}
+        wanted, found = list(keys), dict[bytes, Place]()
+        for start in range(0, len(wanted), LOOKUP):
+            part = wanted[start : start + LOOKUP]
+            marks = ",".join("?" * len(part))
+            rows = self._execute(f"SELECT key, place FROM certificates WHERE key IN ({marks})", part)  # noqa: S608 (question marks only)
+            found |= {keys[key]: Place(place >> _INDEX_BITS, place & _INDEX_MASK) for key, place in rows}
+        return found
+
+    def prepare(self, batch: Batch, deliveries: Iterable[Delivery], *, reissued: bool = False) -> int:
+        """Write a batch down before it is sent, and return its row; on disk when this returns.
+
+        Its certificates can be found from now on; reissued ones, whose bytes may be found already, once it is committed.
+        """
+        certificates = batch.certificates
+        with self._transaction():
+            row = self._execute(
+                "INSERT INTO batches (state, statement, seal, salts, digests, sizes, deliveries, reissued)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    State.PREPARED.value,
+                    encode(batch.statement.to_json()),
+                    encode(batch.seal.to_json()),
+                    b"".join(batch.salts),
+                    b"".join([certificate.sha256 for certificate in certificates]),
+                    b"".join([certificate.size.to_bytes(SIZE_BYTES, "big") for certificate in certificates]),
+                    # File names need not be UTF-8: this encoder writes what is not as escapes.
+                    json.dumps([(delivery.index, delivery.receipt_path) for delivery in deliveries]),
+                    reissued,
+                ),
+            ).lastrowid
+            if row is None:
+                raise JournalError(f"{self._path}: sqlite gave no row to a new batch")
+            if not reissued:
+                self._index(row, batch)
+        return row
+
+    def commit(self, row: int, anchor: IssuanceAnchor) -> None:
+        """Write down the ledger's anchor of a batch."""
+        with self._transaction():
+            self._update(
+                row, State.PREPARED, "state = ?, anchor = ?", State.COMMITTED, encode(anchor.to_json())
+            )
+            (reissued,) = self._execute("SELECT reissued FROM batches WHERE row = ?", (row,)).fetchone()
+            if reissued:
+                self._index(row, self.load(row).batch)
+
+    def deliver(self, row: int) -> None:
+        """Write down that all receipts owed are on disk; where they are is forgotten."""
+        with self._transaction():
+            self._update(row, State.COMMITTED, "state = ?, deliveries = '[]'", State.DELIVERED)
+
+    def refuse(self, row: int) -> None:
+        """Write down that the ledger's rules refused a batch: its bytes count as never issued."""
+        entry = self.load(row)
+        document_type = entry.batch.statement.document_type
+        with self._transaction():
+            for certificate in entry.batch.certificates:
+                key = _key(document_type, certificate.sha256)
+                self._execute(
+                    "DELETE FROM certificates WHERE key = ? AND place >> ? = ?", (key, _INDEX_BITS, row)
+                )
+            self._update(row, State.PREPARED, "state = ?, deliveries = '[]'", State.REFUSED)
+
+    def unfinished(self) -> list[int]:
+        """Return the rows of batches that are prepared or committed, oldest first."""
+        query = "SELECT row FROM batches WHERE state IN ('prepared', 'committed') ORDER BY row"
+        return [row for (row,) in self._execute(query)]
+
+    def load(self, row: int) -> Entry:
+        """Return one batch; raises JournalError if the journal has none there or it does not fit together."""
+        found = self._execute(
+            "SELECT state, statement, seal, salts, digests, sizes, anchor, deliveries FROM batches WHERE row = ?",
+            (row,),
+        ).fetchone()
+        if found is None:
+            raise JournalError(f"{self._path}: expected a batch in row {row}, found none")
+        state, statement, seal, salts, digests, sizes, anchor, deliveries = found
+        return Entry(
+            row=row,
+            state=State(state),
+            batch=restore_batch(
+                _certificates(digests, sizes),
+                salts,
+                BatchStatement.from_json(decode(statement)),
+                Seal.from_json(decode(seal)),
+            ),
+            anchor=None if anchor is None else IssuanceAnchor.from_json(decode(anchor)),
+            deliveries=tuple(Delivery(index, path) for index, path in json.loads(deliveries)),
+        )
+
+    def counts(self) -> Mapping[State, int]:
+        """Return how many batches are in each state."""
+        rows = self._execute("SELECT state, count(*) FROM batches GROUP BY state")
+        return {State(state): count for state, count in rows}
+
+    def _index(self, row: int, batch: Batch) -> None:
+        document_type = batch.statement.document_type
+        places = [
+            (_key(document_type, certificate.sha256), row << _INDEX_BITS | index)
+            for index, certificate in enumerate(batch.certificates)
+        ]
+        # In the order of the tree that they go into: each of its pages is touched once.
+        self._database.executemany("INSERT OR REPLACE INTO certificates VALUES (?, ?)", sorted(places))
+
+    def _update(self, row: int, present: State, assignments: str, *values: State | bytes) -> None:
+        changed = self._execute(
+            f"UPDATE batches SET {assignments} WHERE row = ? AND state = ?",  # noqa: S608 (constants of this file)
+            (*values, row, present.value),
+        ).rowcount
+        if changed != 1:
+            raise JournalError(f"{self._path}: expected batch {row} to be {present}, found it is not")
+
+    def _execute(self, statement: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
+        with self._typed_errors():
+            return self._database.execute(statement, values)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._typed_errors(), self._database:
+            yield
+
+    @contextmanager
+    def _typed_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise JournalError(f"the issuer's journal {self._path} cannot be used: {error}") from error
+
+
+def _key(document_type: str, digest: bytes) -> bytes:
+    """Return what stands for a certificate in the index: short, for a million of them are to stay in memory."""
+    return sha256(document_type.encode() + b"\0" + digest).digest()[:KEY_BYTES]
+
+
+def _certificates(digests: bytes, sizes: bytes) -> list[FileDigest]:
+    return [
+        FileDigest(
+            digests[index * DIGEST_SIZE : (index + 1) * DIGEST_SIZE],
+            int.from_bytes(sizes[index * SIZE_BYTES : (index + 1) * SIZE_BYTES], "big"),
+        )
+        for index in range(len(digests) // DIGEST_SIZE)
+    ]
+
+
+def _lock(path: Path) -> int:
+    """Hold the journal for this process: a lock that the system drops when the process ends, however it ends."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise JournalError(f"the issuer's journal {path} cannot be opened: {error.strerror}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise JournalError(
+            f"another process is issuing with the journal {path}: wait until it is done, or stop it"
+        ) from error
+    return descriptor
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    # Created before sqlite does, for sqlite would take the mode from the umask; its -wal and -shm files inherit it.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    database = sqlite3.connect(path, check_same_thread=False)
+    try:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = FULL")
+        database.execute("PRAGMA cache_size = -65536")  # KiB: the index of a million certificates
+        database.execute(
+            "PRAGMA wal_autocheckpoint = 8192"
+        )  # pages: a few batches are moved to their places at once
+        (version,) = database.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            database.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {_VERSION};COMMIT;")
+        elif version != _VERSION:
+            raise JournalError(f"{path}: expected a journal of version {_VERSION}, found {version}")
+    except sqlite3.DatabaseError as error:
+        database.close()
+        raise JournalError(f"{path} is not an issuer's journal: {error}") from error
+    except JournalError:
+        database.close()
+        raise
+    return database

@@ -1,0 +1,1 @@
+"""Verifying: a file and its receipt in, named checks and one verdict out."""

@@ -1,0 +1,133 @@
+"""What each member says about a batch, a certificate's status and an issuer, asked of all of them at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from shirushi_client.ledger_errors import (
+    BATCH_NOT_FOUND,
+    ISSUER_NOT_FOUND,
+    ContractError,
+    LedgerAnswerError,
+    LedgerError,
+)
+from shirushi_client.member_contract import EVALUATE_SECONDS, MemberContract
+from shirushi_core.errors import InvalidInputError
+from shirushi_core.proofs import fields
+from shirushi_core.proofs.anchor import IssuanceAnchor
+from shirushi_core.proofs.canonical import Json
+from shirushi_core.proofs.issuer import IssuerRecord
+from shirushi_core.proofs.status import StatusRecord
+
+MEMBER_SECONDS = EVALUATE_SECONDS + 1.0
+"""How long one member may take for everything it is asked; the others do not wait longer for it either."""
+
+_STATUS_FIELDS = frozenset({"batch_id", "batch_status", "certificate_status", "commitment"})
+
+Parsed = TypeVar("Parsed")
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A question that a member did not answer, or not in a way that can be used, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Statuses:
+    """The status records of a certificate and of its batch; None where there is none."""
+
+    batch: StatusRecord | None
+    certificate: StatusRecord | None
+
+
+@dataclass(frozen=True, slots=True)
+class MemberAnswers:
+    """What one member said. None: that there is no such batch or issuer."""
+
+    member: str
+    anchor: IssuanceAnchor | Silence | None
+    statuses: Statuses | Silence | None
+    issuer: IssuerRecord | Silence | None
+
+    @property
+    def problem(self) -> str | None:
+        """Why the first unanswered question was not answered, if one was."""
+        silences = [said for said in (self.anchor, self.statuses, self.issuer) if isinstance(said, Silence)]
+        return silences[0].reason if silences else None
+
+
+async def ask_members(
+    members: Sequence[MemberContract], *, batch_id: bytes, commitment: bytes, issuer: str
+) -> list[MemberAnswers]:
+    """Ask all members concurrently; trouble with one shows in its answers only, and takes MEMBER_SECONDS at most."""
+    return list(
+        await asyncio.gather(
+            *(
+                _ask_member(member, batch_id=batch_id, commitment=commitment, issuer=issuer)
+                for member in members
+            )
+        )
+    )
+
+
+async def _ask_member(
+    member: MemberContract, *, batch_id: bytes, commitment: bytes, issuer: str
+) -> MemberAnswers:
+    def anchor(value: Json) -> IssuanceAnchor:
+        parsed = IssuanceAnchor.from_json(value)
+        _about(parsed.statement.batch_id == batch_id, "batch")
+        return parsed
+
+    def statuses(value: Json) -> Statuses:
+        members = fields.an_object(value, "get_status", _STATUS_FIELDS)
+        of_batch, of_certificate = _record(members["batch_status"]), _record(members["certificate_status"])
+        _about(
+            of_batch is None or (of_batch.batch_id, of_batch.commitment) == (batch_id, None), "batch's status"
+        )
+        _about(
+            of_certificate is None
+            or (of_certificate.batch_id, of_certificate.commitment) == (batch_id, commitment),
+            "certificate's status",
+        )
+        return Statuses(of_batch, of_certificate)
+
+    def record(value: Json) -> IssuerRecord:
+        parsed = IssuerRecord.from_json(value)
+        _about(parsed.id == issuer, "issuer")
+        return parsed
+
+    target: Json = {"batch_id": batch_id.hex(), "commitment": commitment.hex()}
+    said = await asyncio.gather(
+        _answer(lambda: member.evaluate("get_batch", {"batch_id": batch_id.hex()}), anchor, BATCH_NOT_FOUND),
+        _answer(lambda: member.evaluate("get_status", target), statuses, BATCH_NOT_FOUND),
+        _answer(lambda: member.evaluate("get_issuer", {"issuer": issuer}), record, ISSUER_NOT_FOUND),
+    )
+    return MemberAnswers(member.member.id, *said)
+
+
+async def _answer(
+    ask: Callable[[], Awaitable[Json]], parse: Callable[[Json], Parsed], absent: str
+) -> Parsed | Silence | None:
+    try:
+        async with asyncio.timeout(MEMBER_SECONDS):
+            return parse(await ask())
+    except TimeoutError:
+        return Silence(f"no answer within {MEMBER_SECONDS:g} s")
+    except ContractError as error:
+        return None if error.code == absent else Silence(str(error))
+    except (LedgerError, InvalidInputError) as error:
+        return Silence(str(error))
+
+
+def _record(value: Json) -> StatusRecord | None:
+    return None if value is None else StatusRecord.from_json(value)
+
+
+def _about(asked: bool, what: str) -> None:
+    if not asked:
+        raise LedgerAnswerError(f"it answered about another {what} than the one it was asked about")

@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from shirushi_client.hashing import digest_bytes
+from shirushi_client.issuer.batch import Batch, ReceiptCheckError, seal_batch
+from shirushi_client.issuer.journal import Delivery, Journal, JournalError, Place, State
+from shirushi_core.proofs.anchor import IssuanceAnchor
+
+KEY = ec.generate_private_key(ec.SECP256R1())
+
+
+def a_batch(*contents: bytes, document_type: str = "income-certificate") -> Batch:
+    return seal_batch(
+        [digest_bytes(content) for content in contents],
+        os.urandom(32 * len(contents)),
+        ledger="shirushi-test",
+        issuer="iizuka-city",
+        document_type=document_type,
+        valid_from=1,
+        valid_until=None,
+        key=KEY,
+    )
+
+
+def an_anchor(batch: Batch) -> IssuanceAnchor:
+    return IssuanceAnchor(batch.statement, batch.seal, anchored_at=5, tx_id="0" * 64, issuer_sequence=1)
+
+
+def digest(content: bytes) -> bytes:
+    return sha256(content).digest()
+
+
+def test_a_prepared_batch_is_there_with_its_salts_after_reopening(tmp_path: Path) -> None:
+    batch, owed = a_batch(b"one", b"two"), (Delivery(0, "/r/one"), Delivery(1, "/r/two"))
+    with Journal(tmp_path / "j") as journal:
+        row = journal.prepare(batch, owed)
+    with Journal(tmp_path / "j") as journal:
+        entry = journal.load(row)
+        assert (entry.state, entry.anchor, entry.deliveries) == (State.PREPARED, None, owed)
+        assert (list(entry.batch.salts), entry.batch.statement, entry.batch.seal) == (
+            list(batch.salts),
+            batch.statement,
+            batch.seal,
+        )
+        assert journal.unfinished() == [row]
+
+
+def test_the_states_follow_each_other_and_a_delivered_batch_forgets_where_its_receipts_went(
+    journal: Journal,
+) -> None:
+    batch = a_batch(b"one")
+    row = journal.prepare(batch, [Delivery(0, "/home/hanako/receipt")])
+    journal.commit(row, an_anchor(batch))
+    assert (journal.load(row).state, journal.load(row).anchor) == (State.COMMITTED, an_anchor(batch))
+    journal.deliver(row)
+    assert (journal.load(row).state, journal.load(row).deliveries) == (State.DELIVERED, ())
+    assert journal.unfinished() == []
+
+
+@pytest.mark.parametrize("step", ["commit", "deliver"])
+def test_a_step_out_of_order_is_refused(journal: Journal, step: str) -> None:
+    batch = a_batch(b"one")
+    row = journal.prepare(batch, [])
+    journal.commit(row, an_anchor(batch))
+    journal.deliver(row)
+    with pytest.raises(JournalError):
+        journal.commit(row, an_anchor(batch)) if step == "commit" else journal.deliver(row)
+
+
+def test_a_certificate_is_found_by_its_bytes_and_document_type(journal: Journal) -> None:
+    row = journal.prepare(a_batch(b"one", b"two"), [])
+    assert journal.find("income-certificate", [digest(b"two"), digest(b"three")]) == {
+        digest(b"two"): Place(row, 1)
+    }
+    assert journal.find("residence-certificate", [digest(b"two")]) == {}
+
+
+def test_more_digests_are_looked_up_than_fit_in_one_query(journal: Journal) -> None:
+    contents = [b"%d" % n for n in range(1200)]
+    journal.prepare(a_batch(*contents), [])
+    assert len(journal.find("income-certificate", [digest(content) for content in contents])) == 1200
+
+
+def test_a_reissuance_is_found_once_it_is_committed_and_never_if_it_is_refused(journal: Journal) -> None:
+    def found() -> int:
+        return journal.find("income-certificate", [digest(b"one")])[digest(b"one")].row
+
+    first = journal.prepare(a_batch(b"one"), [])
+    refused = journal.prepare(a_batch(b"one"), [], reissued=True)
+    journal.refuse(refused)
+    assert found() == first
+    again = a_batch(b"one")
+    second = journal.prepare(again, [], reissued=True)
+    assert found() == first
+    journal.commit(second, an_anchor(again))
+    assert found() == second
+
+
+def test_a_refused_batch_counts_as_never_issued(journal: Journal) -> None:
+    row = journal.prepare(a_batch(b"one"), [Delivery(0, "/r")])
+    journal.refuse(row)
+    assert journal.find("income-certificate", [digest(b"one")]) == {}
+    assert journal.unfinished() == []
+    assert journal.counts() == {State.REFUSED: 1}
+
+
+def test_file_names_that_are_no_utf8_come_back_as_they_were(journal: Journal) -> None:
+    path = os.fsdecode(b"/r/\xff\xfe.pdf.receipt.json")
+    row = journal.prepare(a_batch(b"one"), [Delivery(0, path)])
+    assert journal.load(row).deliveries[0].receipt_path == path
+
+
+def test_journal_files_are_the_owners_only_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        with Journal(tmp_path / "folder" / "j") as journal:
+            journal.prepare(a_batch(b"one"), [])
+            modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in (tmp_path / "folder").iterdir()}
+    finally:
+        os.umask(before)
+    assert {"j", "j-wal", "j-shm", "j.lock"} <= modes.keys()
+    assert set(modes.values()) == {0o600}
+    assert stat.S_IMODE((tmp_path / "folder").stat().st_mode) == 0o700
+
+
+def test_a_second_process_is_told_that_the_journal_is_in_use(journal: Journal, tmp_path: Path) -> None:
+    program = "import sys; from pathlib import Path; from shirushi_client.issuer.journal import *\n"
+    program += "try: Journal(Path(sys.argv[1]))\nexcept JournalError as error: print(error)"
+    path = tmp_path / "journal" / "journal.db"
+    done = subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True, check=True)
+    assert "another process is issuing" in done.stdout
+
+
+def test_the_journal_of_a_closed_issuer_can_be_opened_again(tmp_path: Path) -> None:
+    for _ in range(3):
+        Journal(tmp_path / "j").close()
+
+
+def test_something_else_is_no_journal(tmp_path: Path) -> None:
+    (tmp_path / "j").write_bytes(b"certainly no database" * 100)
+    with pytest.raises(JournalError, match="not an issuer's journal"):
+        Journal(tmp_path / "j")
+
+
+def test_a_journal_of_a_later_version_is_refused(tmp_path: Path) -> None:
+    Journal(tmp_path / "j").close()
+    _change(tmp_path / "j", "PRAGMA user_version = 99")
+    with pytest.raises(JournalError, match="version 1, found 99"):
+        Journal(tmp_path / "j")
+
+
+def test_a_batch_whose_salts_were_changed_is_not_used(tmp_path: Path) -> None:
+    with Journal(tmp_path / "j") as journal:
+        row = journal.prepare(a_batch(b"one", b"two"), [])
+    _change(tmp_path / "j", "UPDATE batches SET salts = ?", os.urandom(64))
+    with Journal(tmp_path / "j") as journal, pytest.raises(ReceiptCheckError, match="backup"):
+        journal.load(row)
+
+
+def test_a_row_that_is_not_there_is_an_error(journal: Journal) -> None:
+    with pytest.raises(JournalError, match="found none"):
+        journal.load(7)
+
+
+def _change(path: Path, statement: str, *values: Any) -> None:
+    database = sqlite3.connect(path)
+    with database:
+        database.execute(statement, values)
+    database.close()
+
+
+def test_a_journal_that_cannot_be_written_is_a_typed_error(journal: Journal, tmp_path: Path) -> None:
+    _change(tmp_path / "journal" / "journal.db", "DROP TABLE certificates")
+    with pytest.raises(JournalError, match="cannot be used"):
+        journal.prepare(a_batch(b"one"), [])
+    assert journal.unfinished() == []

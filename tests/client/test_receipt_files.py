@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from shirushi_client.issuer.receipt_files import ReceiptWriteError, write_receipt, write_receipts
+
+
+def test_a_receipt_is_written_whole_and_leaves_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "a.pdf.receipt.json"
+    write_receipt(str(path), b"{}\n")
+    assert path.read_bytes() == b"{}\n"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_receipt_that_is_there_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "a.pdf.receipt.json"
+    path.write_bytes(b"a longer one that was there before")
+    write_receipt(str(path), b"{}\n")
+    assert path.read_bytes() == b"{}\n"
+
+
+def test_what_a_crash_left_half_written_is_gone_after_the_next_writing(tmp_path: Path) -> None:
+    path = tmp_path / "a.pdf.receipt.json"
+    (tmp_path / ".a.pdf.receipt.json.partial").write_bytes(b"ha")
+    write_receipt(str(path), b"{}\n")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_receipt_that_cannot_be_written_leaves_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.pdf.receipt.json"
+    path.write_bytes(b"old")
+
+    def full(descriptor: int, data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(ReceiptWriteError, match="No space left"):
+        write_receipt(str(path), b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_short_writes_are_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, bytes(data[:3])))
+    write_receipt(str(tmp_path / "r"), b"ten bytes.")
+    assert (tmp_path / "r").read_bytes() == b"ten bytes."
+
+
+def test_one_that_cannot_be_written_does_not_keep_the_others_back(tmp_path: Path) -> None:
+    good, bad = tmp_path / "good", tmp_path / "gone" / "bad"
+    with pytest.raises(ReceiptWriteError, match="bad"):
+        write_receipts([(str(bad), b"1"), (str(good), b"2")])
+    assert good.read_bytes() == b"2"
