@@ -112,6 +112,9 @@ class Scene:
     async def SEQUENCE_MISMATCH(self):  # noqa: N802
         return await self.propose(dataclasses.replace(self.city.record, sequence=7))
 
+    async def KEY_DROPPED(self):  # noqa: N802
+        return await self.propose(await self.next_record(keys=self.city.record.keys[1:]))
+
     async def PROPOSAL_NOT_FOUND(self):  # noqa: N802
         admin = self.consortium.admins[MEMBERS[0]]
         return await self.ledger.submit(admin, "approve_issuer", {"proposal_id": "00" * 32})

@@ -231,15 +231,38 @@ async def test_the_first_record_of_an_issuer_has_sequence_one(consortium, party)
     assert outcome.code == "SEQUENCE_MISMATCH"
 
 
+def with_keys(record, *keys, **changes):
+    ordered = tuple(sorted(keys, key=lambda key: (key.use, key.key_id)))
+    return dataclasses.replace(record, keys=ordered, **changes)
+
+
 async def test_keys_are_rotated_and_an_issuer_is_retired_by_the_same_path(consortium, voting, city):
     successor = consortium.issuing_party("iizuka-city", "IizukaMSP")
-    await consortium.adopt(dataclasses.replace(successor.record, sequence=2))
+    ended = [dataclasses.replace(key, not_after=START - 1) for key in city.record.keys]
+    rotated = with_keys(city.record, *ended, *successor.record.keys, sequence=2)
+    await consortium.adopt(rotated)
     ledger = consortium.ledger
-    assert (await ledger.submit(city.submitter, "issue", city.issuance())).code == "NOT_ISSUER"
+    assert (await ledger.submit(city.submitter, "issue", city.issuance())).code == "KEY_NOT_IN_WINDOW"
     assert (await ledger.submit(successor.submitter, "issue", successor.issuance())).result
-    retired = dataclasses.replace(successor.record, sequence=3, state=IssuerState.RETIRED)
+    retired = dataclasses.replace(rotated, sequence=3, state=IssuerState.RETIRED)
     await consortium.adopt(retired)
     assert await voting.registered() == retired.to_json()
+
+
+@pytest.mark.parametrize("kept", ["none", "one", "later"])
+async def test_a_key_stays_in_the_record_so_that_old_seals_can_be_judged(consortium, city, kept):
+    first, second = city.record.keys
+    keys = {
+        "none": [],
+        "one": [second],
+        "later": [dataclasses.replace(first, not_before=first.not_before + 1), second],
+    }
+    outcome = await consortium.ledger.submit(
+        consortium.admins[MEMBERS[0]],
+        "propose_issuer",
+        {"record": with_keys(city.record, *keys[kept], sequence=2).to_json()},
+    )
+    assert outcome.code == "KEY_DROPPED"
 
 
 @pytest.mark.parametrize("function", ["propose_issuer", "approve_issuer", "withdraw_approval"])

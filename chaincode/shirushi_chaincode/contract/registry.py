@@ -62,6 +62,8 @@ async def propose_issuer(stub: Stub, record: IssuerRecord) -> Json:
             Code.SEQUENCE_MISMATCH,
             f"the next record of issuer {record.id} has sequence {due}, this one has {record.sequence}",
         )
+    if present is not None:
+        _require_keys_kept(present, record)
     return await _add_approval(stub, proposal, admin_of, [], channel_members, is_new=True)
 
 
@@ -85,6 +87,18 @@ async def withdraw_approval(stub: Stub, request: ProposalReference) -> Json:
         await stub.del_state(keys.approval(request.proposal_id, admin_of))
         state.emit(stub, [_vote("issuer_withdrawal", stub, proposal, admin_of)])
     return view(proposal, approved_by, channel_members)
+
+
+def _require_keys_kept(present: IssuerRecord, proposed: IssuerRecord) -> None:
+    """Raise KEY_DROPPED unless every key stays: old seals are judged by the present record, at their own time."""
+    kept = {(key.use, key.key_id, key.not_before) for key in proposed.keys}
+    for key in present.keys:
+        if (key.use, key.key_id, key.not_before) not in kept:
+            raise ContractError(
+                Code.KEY_DROPPED,
+                f"{key.use} key {key.key_id.hex()} of issuer {present.id} has to stay, with its not_before "
+                f"{key.not_before}; to take it out of use, set its not_after",
+            )
 
 
 async def _approve(stub: Stub, proposal: Proposal, admin_of: str, channel_members: tuple[str, ...]) -> Json:
