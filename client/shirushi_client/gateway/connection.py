@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
+import grpc
 from fabric_protos.gateway import gateway_pb2_grpc
 from fabric_protos.peer import events_pb2_grpc
 
@@ -106,7 +107,14 @@ class Connection:
         self._calls.add(call)
         try:
             with typed_errors(kind, transaction_id):
-                return await call
+                response = await call
+            if response is None:  # what grpc.aio makes of an answer that does not decode
+                raise kind(
+                    "the peer's answer is not the message that the call asks for",
+                    code=grpc.StatusCode.INTERNAL,
+                    transaction_id=transaction_id,
+                )
+            return response
         except GatewayError:
             self._check_open()
             raise

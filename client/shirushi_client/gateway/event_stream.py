@@ -94,11 +94,16 @@ class EventStream(AsyncIterator[Event], Generic[Event]):
         responses = await self._starting
         with typed_errors(GatewayError):
             try:
-                return await anext(responses)
+                response = await anext(responses)
             except StopAsyncIteration:
                 raise StreamEndedError(
                     f"the peer ended the stream of {self._description}", code=grpc.StatusCode.OK
                 ) from None
+        if response is None:  # what grpc.aio makes of a message that does not decode
+            raise GatewayError(
+                f"the peer sent something else than {self._description}", code=grpc.StatusCode.INTERNAL
+            )
+        return response
 
     async def _finished(self, task: asyncio.Task[Any]) -> bool:
         """Wait for a task of the stream, raise its error; False if closing the stream has cancelled it.
