@@ -69,11 +69,16 @@ class ShimServer(chaincode_shim_pb2_grpc.ChaincodeServicer):
         self._register = register
         self._server: grpc.aio.Server | None = None
 
-    async def start(self, address: str = "127.0.0.1:0") -> str:
-        """Listen, and return the address."""
+    async def start(
+        self, address: str = "127.0.0.1:0", credentials: grpc.ServerCredentials | None = None
+    ) -> str:
+        """Listen, with TLS if credentials are given, and return the address."""
         self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
         chaincode_shim_pb2_grpc.add_ChaincodeServicer_to_server(self, self._server)
-        port = self._server.add_insecure_port(address)
+        if credentials is None:
+            port = self._server.add_insecure_port(address)
+        else:
+            port = self._server.add_secure_port(address, credentials)
         await self._server.start()
         self.address = f"127.0.0.1:{port}"
         return self.address

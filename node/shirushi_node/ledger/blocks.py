@@ -25,6 +25,9 @@ from shirushi_node.ledger.store import LedgerStore
 REMEMBERED_BLOCKS = 64
 """Blocks whose events are kept parsed: listeners mostly follow the newest ones together."""
 
+REMEMBERED_EVENT_BYTES = 1 << 20
+"""Blocks with larger events are parsed anew for each listener."""
+
 
 def read_block(store: LedgerStore, number: int) -> common_pb2.Block:
     """Return a committed block; raises InvalidInputError beyond the height."""
@@ -82,6 +85,8 @@ class EventReader:
         known = self._events.get(number)
         if known is None:
             known = chaincode_events(read_block(self._store, number))
+            if sum(len(event.payload) for event in known) > REMEMBERED_EVENT_BYTES:
+                return known
             self._events[number] = known
             if len(self._events) > REMEMBERED_BLOCKS:
                 self._events.popitem(last=False)

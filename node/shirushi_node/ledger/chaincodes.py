@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from shirushi_core.fabric.chaincode import Chaincode, Response
+from shirushi_core.fabric.chaincode import Chaincode
 from shirushi_node.ledger.definitions import ChaincodeDefinition, ExternalServer
 from shirushi_node.ledger.in_process import InProcessRuntime
 from shirushi_node.ledger.invocation import (
@@ -44,6 +44,11 @@ class Chaincodes:
         self._system = {each.name: each for each in system}
         self._timeout = execute_timeout
         self._runtimes: dict[tuple[str, str], Runtime] = {}
+        self._in_process = frozenset(
+            name
+            for name, definition in definitions.items()
+            if not isinstance(definition.backing, (ExternalServer, Mapping))
+        )
 
     def version(self, name: str) -> str | None:
         """Return the version endorsements name, or None if the channel has no such chaincode."""
@@ -54,11 +59,7 @@ class Chaincodes:
 
     def run_in_process(self, names: Iterable[str]) -> bool:
         """Say whether all of these are one object for all members, so that one simulation stands for each member's."""
-        return all(
-            name in self._definitions
-            and not isinstance(self._definitions[name].backing, (ExternalServer, Mapping))
-            for name in names
-        )
+        return self._in_process.issuperset(names)
 
     async def execute(self, invocation: Invocation) -> Completion:
         """Run a proposal's own call; raises InvocationError with the text Fabric's endorser gives."""
@@ -161,8 +162,3 @@ def _check_initialised(invocation: Invocation, definition: ChaincodeDefinition) 
         simulator.put_state(name, _INITIALIZED, version)
     elif not initialised:
         raise InvocationError(problem + "has not been initialized for this version, must call as init first")
-
-
-def error_response(error: Exception) -> Response:
-    """Return the response a calling chaincode gets for a call that failed."""
-    return Response(500, str(error))

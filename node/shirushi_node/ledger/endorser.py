@@ -26,12 +26,13 @@ from shirushi_node.ledger.interest import chaincode_interest
 from shirushi_node.ledger.invocation import Invocation, InvocationError, Transaction
 from shirushi_node.ledger.ledger import Channel
 from shirushi_node.ledger.proposals import (
+    REMEMBERED_BYTES,
     SYSTEM_CHAINCODES,
     CheckedProposal,
     ProposalChecker,
-    ProposalRefusedError,
 )
 from shirushi_node.ledger.simulator import Simulator
+from shirushi_node.ledger.store import StoreError
 
 REMEMBERED_SIMULATIONS = 512
 """Simulations kept for the members that endorse after the first: as many as proposals are remembered."""
@@ -76,10 +77,15 @@ class Simulations:
             finally:
                 simulator.close()
             if self._chaincodes.run_in_process(transaction.chaincodes):
-                self._shared[key] = (snapshot.height, simulation)
-                if len(self._shared) > REMEMBERED_SIMULATIONS:
-                    self._shared.popitem(last=False)
+                self._share(key, snapshot.height, simulation)
             return simulation
+
+    def _share(self, key: tuple[bytes, bytes], height: int, simulation: Simulation) -> None:
+        if len(key[0]) + len(simulation.payload) > REMEMBERED_BYTES:
+            return
+        self._shared[key] = (height, simulation)
+        if len(self._shared) > REMEMBERED_SIMULATIONS:
+            self._shared.popitem(last=False)
 
     async def _run(self, transaction: Transaction, version: str) -> Simulation:
         proposal = transaction.checked.proposal
@@ -146,7 +152,7 @@ class Endorser:
             return _unendorsed(not_defined(proposal.chaincode_name, ""))
         try:
             simulation = await self._simulations.simulate(checked, self._msp_id)
-        except InvocationError as error:
+        except (InvocationError, StoreError) as error:
             return _unendorsed(str(error))
         return self._answer(proposal, simulation)
 
@@ -173,6 +179,3 @@ def _unendorsed(message: str) -> proposal_response_pb2.ProposalResponse:
     return proposal_response_pb2.ProposalResponse(
         response=proposal_response_pb2.Response(status=ERROR, message=message)
     )
-
-
-__all__ = ["Endorser", "ProposalRefusedError", "Simulation", "Simulations"]

@@ -52,9 +52,9 @@ class Members:
         definition = self._definitions.get(name)
         if definition is None:
             return {}
-        backing = definition.backing
+        servers = definition.backing if isinstance(definition.backing, Mapping) else None
         return {
             member.msp_id: member
             for member in self
-            if member.running and (not isinstance(backing, Mapping) or member.msp_id in backing)
+            if member.running and (servers is None or member.msp_id in servers)
         }

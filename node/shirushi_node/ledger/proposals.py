@@ -27,6 +27,12 @@ SYSTEM_CHAINCODES = frozenset({"_lifecycle", "cscc", "qscc"})
 REMEMBERED_PROPOSALS = 512
 """Checked proposals kept: a little over the gateway's concurrency limit."""
 
+REMEMBERED_BYTES = 64 * 1024
+"""Larger proposals are checked, and simulated, by each member anew: what is remembered stays small."""
+
+REMEMBERED_WRITERS = 1024
+"""Creators kept that a configuration's writers policy admits."""
+
 _HEADER_CHECKS = ("invalid header type", "epoch ", "nonce ", "creator ", "incorrectly computed", "empty ")
 """How the texts begin that Fabric's endorser gives while validating, not while unpacking."""
 
@@ -50,6 +56,7 @@ class ProposalChecker:
     def __init__(self, channel: Channel, clock: Clock) -> None:
         self._channel = channel
         self._clock = clock
+        self._writers: OrderedDict[bytes, ChannelConfig] = OrderedDict()
         self._checked: OrderedDict[tuple[bytes, bytes], tuple[ChannelConfig, CheckedProposal]] = OrderedDict()
 
     def parse(self, signed: proposal_pb2.SignedProposal) -> Proposal:
@@ -79,11 +86,20 @@ class ProposalChecker:
                 f"duplicate transaction found [{proposal.tx_id}]. Creator [{proposal.creator.hex()}]"
             )
         if proposal.chaincode_name not in SYSTEM_CHAINCODES:
-            try:
-                check_identity(self._channel.config, proposal.channel_id, WRITERS, checked.creator)
-            except AccessDeniedError as error:
-                raise ProposalRefusedError(str(error)) from None
+            self._check_writer(proposal, checked.creator)
         return checked
+
+    def _check_writer(self, proposal: Proposal, creator: ValidIdentity) -> None:
+        config = self._channel.config
+        if self._writers.get(proposal.creator) is config:
+            return
+        try:
+            check_identity(config, proposal.channel_id, WRITERS, creator)
+        except AccessDeniedError as error:
+            raise ProposalRefusedError(str(error)) from None
+        self._writers[proposal.creator] = config
+        if len(self._writers) > REMEMBERED_WRITERS:
+            self._writers.popitem(last=False)
 
     def _authenticate(
         self, signed: proposal_pb2.SignedProposal, proposal: Proposal, only_msp: str | None
@@ -99,6 +115,8 @@ class ProposalChecker:
         except SignatureError:
             raise _not_of_creator(proposal, creator.msp_id) from None
         checked = CheckedProposal(signed, proposal, creator)
+        if len(signed.proposal_bytes) > REMEMBERED_BYTES:
+            return checked
         self._checked[key] = (config, checked)
         if len(self._checked) > REMEMBERED_PROPOSALS:
             self._checked.popitem(last=False)

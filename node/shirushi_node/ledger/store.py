@@ -357,7 +357,7 @@ def _transaction_key(tx_id: str) -> bytes | None:
 def _lock(path: Path) -> int:
     """Take the store's directory for this process alone; raises StoreError."""
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.open(path / "in-use.lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise StoreError(f"the ledger store {path} cannot be opened: {error.strerror}") from None

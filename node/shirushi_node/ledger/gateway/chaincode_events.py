@@ -18,16 +18,21 @@ from shirushi_node.ledger.gateway.server import Gateway
 from shirushi_node.ledger.ledger import ChannelStoppedError
 
 
-async def chaincode_events(
+def chaincode_events(
     gateway: Gateway, signed: gateway_pb2.SignedChaincodeEventsRequest
 ) -> AsyncIterator[gateway_pb2.ChaincodeEventsResponse]:
-    """Yield one response for each block that has events of the chaincode, in order; raises GatewayError.
+    """Return one response for each block that has events of the chaincode, in order; raises GatewayError at once.
 
-    After a known transaction: starts in its block, behind it. Otherwise from the start position, by default the next
-    block. Ends only with the call.
+    After a known transaction: starts in its block, behind it. Otherwise from the start position, by default the block
+    that is next at the time of the call. Ends only with the call.
     """
     request = _check(gateway, signed)
-    number = _start_block(gateway, request)
+    return _follow(gateway, request, _start_block(gateway, request))
+
+
+async def _follow(
+    gateway: Gateway, request: gateway_pb2.ChaincodeEventsRequest, number: int
+) -> AsyncIterator[gateway_pb2.ChaincodeEventsResponse]:
     skip_to = request.after_transaction_id
     channel = gateway.channel
     while True:

@@ -66,7 +66,9 @@ class _GatewayService:
         self, request: gateway_pb2.SignedChaincodeEventsRequest, context: _Context
     ) -> None:
         async def send(each: gateway_pb2.SignedChaincodeEventsRequest) -> None:
-            async for response in chaincode_events(self._gateway, each):
+            responses = chaincode_events(self._gateway, each)
+            await context.send_initial_metadata(())  # tells the caller that it misses nothing from now on
+            async for response in responses:
                 await context.write(response)
 
         await self._answer(context, send, request)

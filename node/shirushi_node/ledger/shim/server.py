@@ -83,7 +83,7 @@ class ShimRuntime:
         except TimeoutError:
             call.cancel()
             raise ShimStreamError(f"the chaincode did not register within {START_TIMEOUT} seconds") from None
-        except ShimStreamError:
+        except BaseException:
             call.cancel()
             raise
         self._stream = stream

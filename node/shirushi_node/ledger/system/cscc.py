@@ -1,7 +1,5 @@
 """cscc: which channels a peer has, and their configuration.
 
-One difference to Fabric, which refuses every call of cscc from another chaincode: GetChannelConfig is allowed, so that
-a contract can ask who the members are. The embedded members share one configuration, so the answers cannot differ.
 Source: core/scc/cscc/configure.go.
 """
 
@@ -36,7 +34,7 @@ class ConfigurationChaincode:
         if not args or (function not in _WITHOUT_CHANNEL and len(args) < 2):
             return failure(f"Incorrect number of arguments, {len(args)}")
         caller = called_by_chaincode(invocation)
-        if caller is not None and function != "GetChannelConfig":
+        if caller is not None:
             return failure(
                 f"Rejecting invoke of CSCC from another chaincode, original invocation for '{caller}'"
             )
