@@ -26,7 +26,7 @@ types: setup ## mypy, strict
 	$(BIN)/mypy
 
 unit: setup ## the tests
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 2 --dist loadfile
 
 test: lint types unit ## lint, types and tests
 

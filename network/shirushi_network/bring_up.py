@@ -7,13 +7,13 @@ is written last, so that whoever finds it finds a consortium that works.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import select
-import socket
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,11 +25,10 @@ from shirushi_network.errors import ConsortiumError, NotRunningError, StartError
 from shirushi_network.files import write_atomically
 from shirushi_network.layout import Layout
 from shirushi_network.member_keys import create_member, load_bundle
+from shirushi_network.ports import check_ports, with_ports
 from shirushi_network.registration import register_city
 from shirushi_network.topology import Topology, default_topology
 
-DEFAULT_BASE_PORT = 17050
-PORTS_PER_MEMBER = 10
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 
@@ -46,22 +45,21 @@ def up(layout: Layout, *, base_port: int | None, progress: Progress) -> dict[str
     `base_port` is the first of the ports of a new consortium (None: the default; 0: any free ones). Raises
     ConsortiumError; nothing of a failed start goes on running.
     """
+    if _is_running(layout) and layout.connection.exists():
+        return status(layout)
     try:
-        return ask(layout.control_socket, {"do": "status"})
-    except NotRunningError:
-        pass
-    topology = prepare(layout, base_port=base_port, progress=progress)
-    progress("starting the members' peers and orderers")
-    _spawn(layout)
-    try:
-        progress("registering the city as an issuer")
-        asyncio.run(register_city(layout, topology))
-        write_profiles(layout, topology)
-        write_connection(layout, topology)
-        return ask(layout.control_socket, {"do": "status"})
-    except BaseException:
-        down(layout)
-        raise
+        _topology(layout, base_port)  # what is refused is refused before anything is made
+        layout.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _alone(layout):
+            topology = _topology(layout, base_port)
+            # It runs without a connection file if whoever started it was killed before it was registered.
+            if not _is_running(layout):
+                prepare(layout, topology, progress=progress)
+                progress("starting the members' peers and orderers")
+                _spawn(layout)
+            return _finish(layout, topology, progress)
+    except OSError as error:
+        raise ConsortiumError(f"the consortium in {layout.root} cannot be brought up: {error}") from error
 
 
 def down(layout: Layout) -> bool:
@@ -78,18 +76,13 @@ def status(layout: Layout) -> dict[str, Any]:
     return ask(layout.control_socket, {"do": "status"})
 
 
-def prepare(layout: Layout, *, base_port: int | None, progress: Progress) -> Topology:
-    """Make what a consortium needs before it can start, or read what is there: topology, keys, genesis block."""
-    layout.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if layout.topology.exists():
-        topology = Topology.read(layout.topology)
-        if base_port and base_port != topology.members[0].peer_port:
-            raise ConsortiumError(
-                f"the consortium in {layout.root} has its ports from {topology.members[0].peer_port} on: leave "
-                "--base-port out, or use another data folder"
-            )
-    else:
-        topology = _with_ports(default_topology(), base_port)
+def prepare(layout: Layout, topology: Topology, *, progress: Progress) -> None:
+    """Make what a consortium needs before it can start, but for what is there: topology, keys, genesis block.
+
+    Raises ConsortiumError, OSError.
+    """
+    if not layout.topology.exists() or Topology.read(layout.topology) != topology:
+        layout.genesis.unlink(missing_ok=True)  # it names the ports
         write_atomically(layout.topology, topology.to_bytes())
     now = datetime.now(UTC)
     for member in topology.members:
@@ -103,30 +96,66 @@ def prepare(layout: Layout, *, base_port: int | None, progress: Progress) -> Top
             layout.genesis,
             genesis_block(topology.channel, bundles, BATCH).SerializeToString(deterministic=True),
         )
+
+
+def _topology(layout: Layout, base_port: int | None) -> Topology:
+    """Return the topology to start, or that of what runs already; raises PortInUseError before anything is made.
+
+    The ports of a consortium are in its genesis block: they can be chosen as long as there is no ledger.
+    """
+    known = Topology.read(layout.topology) if layout.topology.exists() else None
+    if known is None:
+        topology = with_ports(default_topology(), base_port)
+    elif not base_port or base_port == known.members[0].peer_port:
+        topology = known
+    elif not layout.ledger.exists():
+        topology = with_ports(known, base_port)
+    else:
+        raise ConsortiumError(
+            f"the consortium in {layout.root} has its ports from {known.members[0].peer_port} on: "
+            "leave --base-port out, or use another data folder"
+        )
+    if not _is_running(layout):
+        other_ports = "" if layout.ledger.exists() else ", or choose other ports with --base-port"
+        check_ports(topology, f"stop what uses it{other_ports}")
     return topology
 
 
-def _with_ports(topology: Topology, base_port: int | None) -> Topology:
-    if base_port == 0:
-        ports = free_ports(2 * len(topology.members))
-    else:
-        first = DEFAULT_BASE_PORT if base_port is None else base_port
-        ports = [first + PORTS_PER_MEMBER * i + j for i in range(len(topology.members)) for j in (0, 1)]
-    members = tuple(
-        replace(member, peer_port=ports[2 * i], orderer_port=ports[2 * i + 1])
-        for i, member in enumerate(topology.members)
-    )
-    return replace(topology, members=members)
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports of this machine's loopback that nothing listens on now."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+def _is_running(layout: Layout) -> bool:
     try:
-        return [int(s.getsockname()[1]) for s in sockets]
+        status(layout)
+    except NotRunningError:
+        return False
+    return True
+
+
+@contextmanager
+def _alone(layout: Layout) -> Iterator[None]:
+    """Keep others from bringing the same consortium up at the same time; raises ConsortiumError if somebody is at it."""
+    descriptor = os.open(layout.root, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConsortiumError(
+                f"somebody else is bringing the consortium in {layout.root} up: wait until it is done"
+            ) from error
+        yield
     finally:
-        for s in sockets:
-            s.close()
+        os.close(descriptor)
+
+
+def _finish(layout: Layout, topology: Topology, progress: Progress) -> dict[str, Any]:
+    """Make a node that has just started a consortium that can issue; stops it where that fails."""
+    try:
+        progress("registering the city as an issuer")
+        asyncio.run(register_city(layout, topology))
+        write_profiles(layout, topology)
+        write_connection(layout, topology)
+        return status(layout)
+    except BaseException:
+        down(layout)
+        raise
 
 
 def _spawn(layout: Layout) -> None:
@@ -144,13 +173,21 @@ def _spawn(layout: Layout) -> None:
             )
         finally:
             os.close(tell)
-        ready, _, _ = select.select([answer], [], [], START_SECONDS)
-        line = answer.readline().decode(errors="replace").strip() if ready else ""
+        try:
+            ready, _, _ = select.select([answer], [], [], START_SECONDS)
+            line = answer.readline().decode(errors="replace").strip() if ready else ""
+        except BaseException:
+            _end(process)
+            raise
     if line == "ready":
         return
-    process.kill()
-    process.wait()
+    _end(process)
     if line:
         raise StartError(line)
     reason = "ended without a word" if ready else f"was not ready within {START_SECONDS:.0f} s"
     raise StartError(f"the node {reason}: see {layout.log}")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -39,9 +40,10 @@ class ControlServer:
         self._path.chmod(0o600)
 
     async def stop(self) -> None:
-        """Stop listening and end the connections, but for one that waits for the process to end."""
-        if self._server is not None:
-            self._server.close()
+        """Stop listening and answering; who is connected stays so until the process has ended."""
+        if self._server is None:
+            return
+        self._server.close()
         for task in self._connections:
             task.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
@@ -58,6 +60,9 @@ class ControlServer:
                 await writer.drain()
         except (ConnectionError, ValueError):
             pass  # the peer hung up, or sent a line without end
+        except asyncio.CancelledError:
+            # Never closed here: the system does it when the process has ended, and so whoever waits for that is told.
+            os.dup(writer.get_extra_info("socket").fileno())
         finally:
             writer.close()
 
@@ -89,6 +94,8 @@ def ask(
             raise NotRunningError(
                 "the consortium is not running: start it with `shirushi consortium up`"
             ) from error
+        except OSError as error:
+            raise ControlError(f"the control socket {path} cannot be opened: {error}") from error
         try:
             connection.sendall(json.dumps(request).encode() + b"\n")
             stream = connection.makefile("rb")

@@ -12,7 +12,9 @@ from shirushi_client.cli.output import console, note, print_json, table
 from shirushi_client.profile import data_folder
 from shirushi_network import bring_up
 from shirushi_network.control import ask
+from shirushi_network.errors import ConsortiumError
 from shirushi_network.layout import Layout
+from shirushi_network.ports import DEFAULT_BASE_PORT
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -32,7 +34,7 @@ def up(
             min=0,
             max=65000,
             help=f"The first of ten ports of a new consortium; 0 takes any free ones. "
-            f"Default: {bring_up.DEFAULT_BASE_PORT}.",
+            f"Default: {DEFAULT_BASE_PORT}.",
             show_default=False,
         ),
     ] = None,
@@ -110,7 +112,10 @@ def start(member: MemberId, data: options.Data = None) -> None:
 
 
 def _layout(data: Path | None) -> Layout:
-    return Layout(data_folder(data).absolute())
+    root = data_folder(data).absolute()
+    if root.exists() and not root.is_dir():
+        raise ConsortiumError(f"{root} is not a folder: name the consortium's data folder with --data")
+    return Layout(root)
 
 
 def _show(found: dict[str, Any]) -> None:

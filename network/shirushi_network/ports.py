@@ -1,0 +1,66 @@
+"""The ports of a consortium on one machine: choosing them, and finding one that is taken before anything is made."""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+from dataclasses import replace
+
+from shirushi_network.errors import ConsortiumError
+from shirushi_network.topology import Topology
+
+DEFAULT_BASE_PORT = 17050
+PORTS_PER_MEMBER = 10
+
+# Below what Linux and macOS hand out for outgoing connections: such a port may be taken again after a restart.
+_FREE = range(20_000, 32_000)
+
+
+class PortInUseError(ConsortiumError):
+    """A port that a member's node is to listen on and cannot."""
+
+
+def with_ports(topology: Topology, base_port: int | None) -> Topology:
+    """Return the topology with its ports from `base_port` on (None: the default; 0: any free ones)."""
+    if base_port == 0:
+        ports = free_ports(2 * len(topology.members))
+    else:
+        first = DEFAULT_BASE_PORT if base_port is None else base_port
+        ports = [first + PORTS_PER_MEMBER * i + j for i in range(len(topology.members)) for j in (0, 1)]
+    members = tuple(
+        replace(member, peer_port=ports[2 * i], orderer_port=ports[2 * i + 1])
+        for i, member in enumerate(topology.members)
+    )
+    return replace(topology, members=members)
+
+
+def free_ports(count: int) -> list[int]:
+    """Return distinct ports of this machine's loopback that nothing listens on now; raises PortInUseError."""
+    found: list[int] = []
+    for port in random.sample(_FREE, len(_FREE)):
+        if len(found) == count:
+            return found
+        if _problem("127.0.0.1", port) is None:
+            found.append(port)
+    raise PortInUseError(f"expected {count} free ports from {_FREE.start} to {_FREE.stop - 1}, found fewer")
+
+
+def check_ports(topology: Topology, advice: str) -> None:
+    """Raise PortInUseError, naming member and port, unless every node of the topology can listen."""
+    for member in topology.members:
+        for node, port in (("peer", member.peer_port), ("orderer", member.orderer_port)):
+            problem = _problem(member.host, port)
+            if problem is not None:
+                raise PortInUseError(
+                    f"the {node} of {member.name_en} cannot listen on port {port} of {member.host}: {problem}; {advice}"
+                )
+
+
+def _problem(host: str, port: int) -> str | None:
+    """Say why a port cannot be listened on, None if it can."""
+    try:
+        socket.create_server((host, port)).close()
+    except OSError as error:
+        return os.strerror(error.errno).lower() if error.errno else str(error)
+    return None
