@@ -24,6 +24,7 @@ from shirushi_network.control import ask
 from shirushi_network.errors import ConsortiumError, NotRunningError, StartError
 from shirushi_network.files import write_atomically
 from shirushi_network.layout import Layout
+from shirushi_network.lock import end_holder, lock_holder
 from shirushi_network.member_keys import create_member, load_bundle
 from shirushi_network.ports import check_ports, with_ports
 from shirushi_network.registration import register_city
@@ -67,7 +68,7 @@ def down(layout: Layout) -> bool:
     try:
         ask(layout.control_socket, {"do": "stop"}, timeout=STOP_SECONDS, until_end=True)
     except NotRunningError:
-        return False
+        return end_holder(layout.lock, STOP_SECONDS)
     return True
 
 
@@ -103,6 +104,11 @@ def _topology(layout: Layout, base_port: int | None) -> Topology:
 
     The ports of a consortium are in its genesis block: they can be chosen as long as there is no ledger.
     """
+    if layout.connection.exists() and not layout.ledger.exists():
+        raise ConsortiumError(
+            f"the ledger of the consortium in {layout.root} is gone: put {layout.ledger.name}/ back from a backup, or "
+            "use another data folder for a new consortium"
+        )
     known = Topology.read(layout.topology) if layout.topology.exists() else None
     if known is None:
         topology = with_ports(default_topology(), base_port)
@@ -122,10 +128,17 @@ def _topology(layout: Layout, base_port: int | None) -> Topology:
 
 
 def _is_running(layout: Layout) -> bool:
+    """Say whether the consortium runs; raises ConsortiumError if its process is there and cannot be spoken to."""
     try:
         status(layout)
     except NotRunningError:
-        return False
+        holder = lock_holder(layout.lock)
+        if holder is None:
+            return False
+        raise ConsortiumError(
+            f"process {holder} has the consortium in {layout.root} and does not answer: it is starting, or its control "
+            "socket is gone; `shirushi consortium down` ends it"
+        ) from None
     return True
 
 
@@ -150,8 +163,9 @@ def _finish(layout: Layout, topology: Topology, progress: Progress) -> dict[str,
     try:
         progress("registering the city as an issuer")
         asyncio.run(register_city(layout, topology))
-        write_profiles(layout, topology)
-        write_connection(layout, topology)
+        if not layout.connection.exists():
+            write_profiles(layout, topology)
+            write_connection(layout, topology)
         return status(layout)
     except BaseException:
         down(layout)

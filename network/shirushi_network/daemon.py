@@ -6,13 +6,11 @@ It tells its starter over the file descriptor whether it came up: one line, "rea
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import logging
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,24 +19,9 @@ from shirushi_network.control import ControlServer
 from shirushi_network.embedded import EmbeddedConsortium
 from shirushi_network.errors import ConsortiumError
 from shirushi_network.layout import Layout
+from shirushi_network.lock import single_process
 
 logger = logging.getLogger("shirushi.consortium")
-
-
-@contextmanager
-def single_process(lock: Path) -> Iterator[None]:
-    """Hold the data folder's lock; raises ConsortiumError if another process has it."""
-    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ConsortiumError(f"another process runs the consortium in {lock.parent}") from error
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n".encode())
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _say(descriptor: int, line: str) -> None:

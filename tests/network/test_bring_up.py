@@ -13,9 +13,9 @@ import pytest
 from tests.support.command import shirushi
 from tests.support.live_consortium import LiveConsortium
 
-from shirushi_network.daemon import single_process
 from shirushi_network.errors import ConsortiumError
 from shirushi_network.layout import Layout
+from shirushi_network.lock import lock_holder, single_process
 from shirushi_network.ports import free_ports
 
 pytestmark = pytest.mark.xdist_group("live-consortium")
@@ -198,3 +198,39 @@ def test_a_member_that_does_not_exist_is_named_with_those_that_do(live_consortiu
     assert run.exit_code == 1
     assert "nagoya" in run.sentence
     assert "kaguya" in run.sentence
+
+
+def test_a_node_whose_control_socket_was_deleted_is_named_and_can_be_stopped(data: Path) -> None:
+    assert shirushi("consortium", "up", "--base-port", "0", data=data).exit_code == 0
+    layout = Layout(data)
+    layout.control_socket.unlink()
+    holder = lock_holder(layout.lock)
+    again = shirushi("consortium", "up", data=data)
+    assert again.exit_code == 1
+    assert f"process {holder}" in again.sentence
+    assert "down" in again.sentence
+    assert shirushi("consortium", "down", data=data).exit_code == 0
+    assert lock_holder(layout.lock) is None
+
+
+def test_a_consortium_whose_ledger_is_gone_does_not_start_with_an_empty_one(data: Path) -> None:
+    assert shirushi("consortium", "up", "--base-port", "0", data=data).exit_code == 0
+    assert shirushi("consortium", "down", data=data).exit_code == 0
+    layout = Layout(data)
+    layout.ledger.rename(data / "elsewhere")
+    refused = shirushi("consortium", "up", data=data)
+    assert refused.exit_code == 1
+    assert "is gone" in refused.sentence
+    assert not layout.ledger.exists()
+    (data / "elsewhere").rename(layout.ledger)
+    assert shirushi("consortium", "up", data=data).exit_code == 0
+
+
+def test_what_the_operator_changed_in_profiles_stays(data: Path) -> None:
+    assert shirushi("consortium", "up", "--base-port", "0", data=data).exit_code == 0
+    assert shirushi("consortium", "down", data=data).exit_code == 0
+    profile = data / "users" / "issuer.json"
+    changed = profile.read_text().replace("seal/key.pem", "seal/next.pem")
+    profile.write_text(changed)
+    assert shirushi("consortium", "up", data=data).exit_code == 0
+    assert profile.read_text() == changed
