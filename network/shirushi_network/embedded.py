@@ -6,7 +6,6 @@ import time
 from typing import Any
 
 from fabric_protos.common import common_pb2
-from shirushi_node.ledger.node import LedgerNode, MemberNode, TlsKeyPair
 
 from shirushi_chaincode.shell import AnchorsChaincode
 from shirushi_core.fabric.block import Consenter
@@ -18,6 +17,7 @@ from shirushi_network.topology import Member, Topology
 from shirushi_node.ledger.clock import system_clock
 from shirushi_node.ledger.definitions import ChaincodeDefinition
 from shirushi_node.ledger.ledger import OrdererIdentity
+from shirushi_node.ledger.node import LedgerNode, MemberNode, TlsKeyPair
 
 CHAINCODE = "anchors"
 
