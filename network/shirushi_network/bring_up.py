@@ -12,13 +12,14 @@ import os
 import select
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 from shirushi_core.fabric.channel_config import BatchParameters
 from shirushi_core.fabric.genesis import genesis_block
+from shirushi_network.chaincode_servers import read_servers, write_servers
 from shirushi_network.connection_files import write_connection, write_profiles
 from shirushi_network.control import ask
 from shirushi_network.errors import ConsortiumError, NotRunningError, StartError
@@ -40,13 +41,24 @@ BATCH = BatchParameters(
 Progress = Callable[[str], None]
 
 
-def up(layout: Layout, *, base_port: int | None, progress: Progress) -> dict[str, Any]:
+def up(
+    layout: Layout,
+    *,
+    base_port: int | None,
+    progress: Progress,
+    chaincodes: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
     """Bring the consortium of a data folder up and return its status; one that runs already is left as it is.
 
-    `base_port` is the first of the ports of a new consortium (None: the default; 0: any free ones). Raises
-    ConsortiumError; nothing of a failed start goes on running.
+    `base_port` is the first of the ports of a new consortium (None: the default; 0: any free ones). `chaincodes` are
+    servers of further chaincodes, name → address (None: those of the last time). Raises ConsortiumError; nothing of a
+    failed start goes on running.
     """
     if _is_running(layout) and layout.connection.exists():
+        if chaincodes is not None and chaincodes != read_servers(layout.chaincodes):
+            raise ConsortiumError(
+                "the consortium runs with other chaincodes: bring it down first, then up again"
+            )
         return status(layout)
     try:
         _topology(layout, base_port)  # what is refused is refused before anything is made
@@ -56,6 +68,8 @@ def up(layout: Layout, *, base_port: int | None, progress: Progress) -> dict[str
             # It runs without a connection file if whoever started it was killed before it was registered.
             if not _is_running(layout):
                 prepare(layout, topology, progress=progress)
+                if chaincodes is not None:
+                    write_servers(layout.chaincodes, chaincodes)
                 progress("starting the members' peers and orderers")
                 _spawn(layout)
             return _finish(layout, topology, progress)

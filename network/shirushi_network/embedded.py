@@ -10,16 +10,17 @@ from fabric_protos.common import common_pb2
 from shirushi_chaincode.shell import AnchorsChaincode
 from shirushi_core.fabric.block import Consenter
 from shirushi_core.fabric.channel_config import from_config_block
+from shirushi_network.chaincode_servers import OUR_OWN, read_servers
 from shirushi_network.errors import ConsortiumError
 from shirushi_network.layout import Layout
 from shirushi_network.member_keys import load_signing_identity, load_tls
 from shirushi_network.topology import Member, Topology
 from shirushi_node.ledger.clock import system_clock
-from shirushi_node.ledger.definitions import ChaincodeDefinition
+from shirushi_node.ledger.definitions import ChaincodeDefinition, ExternalServer
 from shirushi_node.ledger.ledger import OrdererIdentity
 from shirushi_node.ledger.node import LedgerNode, MemberNode, TlsKeyPair
 
-CHAINCODE = "anchors"
+CHAINCODE = OUR_OWN
 
 
 def member_node(layout: Layout, member: Member, consenters: tuple[Consenter, ...]) -> MemberNode:
@@ -56,8 +57,14 @@ class EmbeddedConsortium:
         genesis = layout.genesis.read_bytes()
         consenters = from_config_block(common_pb2.Block.FromString(genesis)).consenters
         members = [member_node(layout, member, consenters) for member in topology.members]
-        anchors = ChaincodeDefinition(name=CHAINCODE, backing=AnchorsChaincode(clock=time.time))
-        return cls(topology, LedgerNode(layout.ledger, genesis, members, [anchors], clock=system_clock))
+        definitions = [
+            ChaincodeDefinition(name=CHAINCODE, backing=AnchorsChaincode(clock=time.time)),
+            *(
+                ChaincodeDefinition(name=name, backing=ExternalServer(address))
+                for name, address in read_servers(layout.chaincodes).items()
+            ),
+        ]
+        return cls(topology, LedgerNode(layout.ledger, genesis, members, definitions, clock=system_clock))
 
     async def start(self) -> None:
         """Open the ledger and every member's endpoints."""

@@ -41,6 +41,10 @@ class Layout:
         return self.root / "genesis.block"
 
     @property
+    def chaincodes(self) -> Path:
+        return self.root / "chaincodes.json"
+
+    @property
     def members(self) -> Path:
         return self.root / "members"
 

@@ -11,6 +11,7 @@ from shirushi_client.cli import options
 from shirushi_client.cli.output import console, note, print_json, table
 from shirushi_client.profile import data_folder
 from shirushi_network import bring_up
+from shirushi_network.chaincode_servers import parse_servers
 from shirushi_network.control import ask
 from shirushi_network.errors import ConsortiumError
 from shirushi_network.layout import Layout
@@ -38,6 +39,15 @@ def up(
             show_default=False,
         ),
     ] = None,
+    chaincode: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--chaincode",
+            metavar="NAME=HOST:PORT",
+            help="A further chaincode and the server that runs it; may be given several times.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """Start the consortium in the background, and make it first if the folder has none.
@@ -48,9 +58,11 @@ def up(
     Examples:
       shirushi consortium up
       shirushi consortium up --data trial --base-port 27050
+      shirushi consortium up --chaincode basic=127.0.0.1:9999
     """
     layout = _layout(data)
-    status = bring_up.up(layout, base_port=base_port, progress=note)
+    servers = parse_servers(chaincode) if chaincode else None
+    status = bring_up.up(layout, base_port=base_port, progress=note, chaincodes=servers)
     if as_json:
         print_json({**status, "data": str(layout.root)})
         return

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shirushi_client.change_journal import ChangeJournal
-from shirushi_client.cli.session import ISSUER, VERIFIER, Session, open_session
 from shirushi_client.issuer.batch import Order
 from shirushi_client.issuer.issuer import FileToIssue, Issuer
 from shirushi_client.issuer.journal import Journal
 from shirushi_client.issuer.receipt_files import SUFFIX
 from shirushi_client.issuer.sources import files_to_issue
 from shirushi_client.profile import change_journal_path, journal_path
+from shirushi_client.session import ISSUER, VERIFIER, Session, open_session
 from shirushi_client.status_changes import StatusChanger, certificate_target
 from shirushi_client.verifier.report import Report
 from shirushi_client.verifier.verifier import Verifier, read_receipt
