@@ -9,11 +9,11 @@ from contextlib import aclosing
 from pathlib import Path
 
 from shirushi_benchmarks.report import Measurement
-from shirushi_client.cli.session import ISSUER, open_session
 from shirushi_client.issuer.batch import Order
 from shirushi_client.issuer.issuer import Issuer
 from shirushi_client.issuer.journal import Journal
 from shirushi_client.issuer.sources import files_to_issue
+from shirushi_client.session import ISSUER, open_session
 
 FILES_PER_FOLDER = 1000
 

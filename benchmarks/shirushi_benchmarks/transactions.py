@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 
 from shirushi_benchmarks.report import Measurement, quantiles_ms
-from shirushi_client.cli.session import ISSUER, open_session
 from shirushi_client.ledger_errors import LedgerError
+from shirushi_client.session import ISSUER, open_session
 from shirushi_core.proofs.batch import BatchStatement
 from shirushi_core.proofs.canonical import Json
 from shirushi_core.proofs.seal import make_seal

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -17,6 +18,22 @@ from shirushi_core.proofs.status import Reason, Status, StatusRecord, Successor
 
 MAX_CHANGES = 1000
 """Targets of one change: what the contract takes in one transaction. All of them change, or none."""
+
+_ABOUT_ONE = re.compile(r"change (\d+): (.*)", re.DOTALL)
+
+
+class ChangeRefusedError(ContractError):
+    """The contract refused one of several changes, and so all that were sent with it.
+
+    `target` is the one it refused; `done` are the records of the parts that were changed before.
+    """
+
+    def __init__(
+        self, code: str, sentence: str, target: StatusTarget, done: Sequence[StatusRecord] = ()
+    ) -> None:
+        super().__init__(code, sentence)
+        self.target = target
+        self.done = done
 
 
 class StatusLedger(Protocol):
@@ -75,13 +92,18 @@ class StatusChanger:
         """Give all targets one status, and return the ledger's records, in order.
 
         Up to MAX_CHANGES change together or not at all; more are changed in parts, in order. Raises LedgerError: after
-        ContractError the part in question is unchanged, after LedgerUnreachableError make the same request again.
+        ContractError the part in question is unchanged, and ChangeRefusedError says which target it was; after
+        LedgerUnreachableError make the same request again.
         """
         records: list[StatusRecord] = []
         for start in range(0, len(targets), MAX_CHANGES):
-            records += await self._change_together(
-                targets[start : start + MAX_CHANGES], status, reason, successor
-            )
+            part = targets[start : start + MAX_CHANGES]
+            try:
+                records += await self._change_together(part, status, reason, successor)
+            except ContractError as error:
+                if (about := _ABOUT_ONE.fullmatch(error.sentence)) is None or int(about[1]) >= len(part):
+                    raise
+                raise ChangeRefusedError(error.code, about[2], part[int(about[1])], records) from error
         return records
 
     async def _change_together(

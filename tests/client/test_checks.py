@@ -166,6 +166,7 @@ CASES: dict[str, tuple[Case, Verdict]] = {
     "RECORDED_ON_LEDGER_NOT_LEARNED": (Case(answers=[]), Verdict.CANNOT_CONFIRM),
     "RECORDED_ON_LEDGER_OTHER_LEDGER": (Case(receipt=REAL_RECEIPT, answers=[]), Verdict.CANNOT_CONFIRM),
     "CONFIRMED_BY_MEMBERS_QUORUM": (Case(), Verdict.VALID),
+    "CONFIRMED_BY_MEMBERS_ABSENCE": (everyone_says(Case(), anchor=None, statuses=None), Verdict.NOT_VALID),
     "CONFIRMED_BY_MEMBERS_TOO_FEW": (
         Case(answers=[Case().said(member=m) for m in "ab"]),
         Verdict.CANNOT_CONFIRM,

@@ -1,100 +1,19 @@
 from __future__ import annotations
 
-import asyncio
 import json
+import os
 import subprocess
 import sys
-import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from importlib.metadata import EntryPoint
 from pathlib import Path
-from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from tests.support.member_doubles import ISSUER, City, found_city
-from typer.testing import CliRunner, Result
+from tests.support.member_doubles import ISSUER, City
+from tests.support.typed_command import Run, issue, one_sentence
 
 from shirushi_client.cli import issue as issuing
-from shirushi_client.cli import main, session
+from shirushi_client.cli import main
 from shirushi_core.proofs.canonical import encode
-
-Run = Callable[..., Result]
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    return tmp_path / "data"
-
-
-@pytest.fixture
-def members(data: Path, monkeypatch: pytest.MonkeyPatch) -> City:
-    """A consortium's data folder, with commands connected to doubles of its members."""
-    data.mkdir()
-    city = asyncio.run(found_city(data, now=int(time.time())))
-    connection = {
-        "format": "shirushi/connection/v1",
-        "channel": city.connection.channel,
-        "quorum": city.connection.quorum,
-        "members": [
-            {
-                "id": member.id,
-                "msp_id": member.msp_id,
-                "name": {"ja": member.name_ja, "en": member.name_en},
-                "peer": member.peer,
-                "tls_root": "tls.pem",
-                "tls_name": None,
-            }
-            for member in city.connection.members
-        ],
-    }
-    (data / "consortium.json").write_text(json.dumps(connection))
-    key = city.party.seal_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    (data / "seal.pem").write_bytes(key)
-    (data / "users").mkdir()
-    user = {"member": "iizuka", "msp_id": "IizukaMSP", "certificate": "cert.pem", "key": "key.pem"}
-    (data / "users" / "verifier.json").write_text(json.dumps(user))
-    (data / "users" / "issuer.json").write_text(json.dumps(user | {"issuer": ISSUER, "seal_key": "seal.pem"}))
-
-    @asynccontextmanager
-    async def open_members(*_: Any) -> AsyncIterator[list[Any]]:
-        yield city.members
-
-    monkeypatch.setattr(session, "open_members", open_members)
-    return city
-
-
-@pytest.fixture
-def run(data: Path) -> Run:
-    def invoke(*arguments: object, **environment: str) -> Result:
-        return CliRunner(
-            env={"LANG": "en_US.UTF-8", "LC_ALL": None, "SHIRUSHI_DATA": str(data), **environment}
-        ).invoke(main.app, [str(argument) for argument in arguments], catch_exceptions=False)
-
-    return invoke
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "certificates"
-    folder.mkdir()
-    for number in range(3):
-        (folder / f"{number}.pdf").write_bytes(b"certificate %d" % number)
-    return folder
-
-
-def issue(run: Run, folder: Path) -> Path:
-    assert run("issue", folder, "--type", "income-certificate").exit_code == 0
-    return folder / "0.pdf"
-
-
-def one_sentence(result: Result) -> str:
-    """Return what a failed command said: one line, on standard error, and no traceback."""
-    assert result.stdout == ""
-    assert result.stderr.startswith("shirushi: ")
-    assert result.stderr.count("\n") == 1
-    return result.stderr
 
 
 def test_issue_then_verify(members: City, run: Run, folder: Path) -> None:
@@ -105,11 +24,6 @@ def test_issue_then_verify(members: City, run: Run, folder: Path) -> None:
     assert verified.exit_code == 0
     assert "VALID" in verified.stdout
     assert "TEST" in verified.stdout
-
-
-def test_issuing_again_says_that_it_was_issued_before(members: City, run: Run, folder: Path) -> None:
-    issue(run, folder)
-    assert "3 issued before" in run("issue", folder, "--type", "income-certificate").stdout
 
 
 def test_json_is_one_document(members: City, run: Run, folder: Path) -> None:
@@ -160,7 +74,7 @@ def test_of_several_files_the_worst_counts(members: City, run: Run, folder: Path
 
 @pytest.mark.parametrize(
     ("language", "words", "others"),
-    [("ja", "有効", "agrees"), ("en", "VALID", "有効"), (None, "有効 / VALID", "\0")],
+    [("ja", "有効", "same answers"), ("en", "VALID", "有効"), (None, "有効 / VALID", "\0")],
 )
 def test_verdicts_come_in_the_readers_language(
     members: City, run: Run, folder: Path, language: str | None, words: str, others: str
@@ -207,14 +121,53 @@ def test_revoking_a_whole_batch_revokes_all_in_it(members: City, run: Run, folde
     assert "STATUS_BATCH_REVOKED" in run("verify", folder / "2.pdf").stdout
 
 
-def test_a_refused_change_ends_with_1_and_the_contracts_sentence(
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (("revoke", "--reason", "other"), "is revoked already (since "),
+        (("suspend",), "is revoked (since "),
+        (("supersede", "1.pdf"), "is revoked (since "),
+    ],
+)
+def test_a_refused_change_names_the_file_and_its_present_status(
+    members: City,
+    run: Run,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: tuple[str, ...],
+    words: str,
+) -> None:
+    issue(run, folder)
+    monkeypatch.chdir(folder)
+    run("revoke", "0.pdf", "--reason", "issued_in_error")
+    result = run(command[0], "0.pdf", *command[1:])
+    assert result.exit_code == 1
+    sentence = one_sentence(result)
+    assert sentence.startswith(f"shirushi: 0.pdf {words}")
+    assert "reason: issued_in_error" in sentence
+    assert "(STATUS_REFUSED)" in sentence
+
+
+def test_of_several_files_the_refused_one_is_named_and_none_is_changed(
     members: City, run: Run, folder: Path
 ) -> None:
     file = issue(run, folder)
-    run("revoke", file, "--reason", "other")
-    result = run("suspend", file)
-    assert result.exit_code == 1
-    assert "STATUS_REFUSED" in one_sentence(result)
+    run("revoke", folder / "2.pdf", "--reason", "other")
+    sentence = one_sentence(run("revoke", file, folder / "1.pdf", folder / "2.pdf", "--reason", "other"))
+    assert f"{folder / '2.pdf'} is revoked already" in sentence
+    assert "none of the 3 was changed" in sentence
+    assert run("verify", file).exit_code == 0
+
+
+def test_a_refused_change_of_a_whole_batch_says_so(members: City, run: Run, folder: Path) -> None:
+    file = issue(run, folder)
+    run("suspend", file, "--batch")
+    assert f"the batch of {file} is suspended already" in one_sentence(run("suspend", file, "--batch"))
+
+
+def test_what_is_valid_cannot_be_reinstated(members: City, run: Run, folder: Path) -> None:
+    file = issue(run, folder)
+    assert f"{file} is not suspended" in one_sentence(run("reinstate", file))
 
 
 def test_nothing_is_revoked_by_a_file_that_is_not_its_receipts_own(
@@ -380,4 +333,31 @@ def test_an_interrupt_ends_with_130(monkeypatch: pytest.MonkeyPatch, run: Run, f
         raise KeyboardInterrupt
 
     monkeypatch.setattr(issuing, "check_files", interrupted)
-    assert run("issue", folder, "--type", "income").exit_code == 130
+    result = run("issue", folder, "--type", "income")
+    assert result.exit_code == 130
+    assert one_sentence(result) == "shirushi: interrupted\n"
+
+
+def test_an_output_that_nobody_reads_any_more_is_no_traceback() -> None:
+    program = (
+        "import typer\nfrom shirushi_client.cli import main, output\napp = typer.Typer(add_completion=False)\n"
+        "app.command()(lambda: [output.say('line') for _ in range(100_000)])\n"
+        "main._load = lambda name: typer.main.get_command(app)\nmain.main()"
+    )
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as nobody:
+        done = subprocess.run(
+            [sys.executable, "-c", program, "batches"], stdout=nobody, stderr=subprocess.PIPE, check=False
+        )
+    assert (done.returncode, done.stderr) == (main.OUTPUT_CLOSED, b"")
+
+
+def test_grpc_keeps_its_own_log_to_itself_unless_told_otherwise() -> None:
+    program = "import os\nfrom shirushi_client.cli import main\nmain.app = lambda **_: print(os.environ['GRPC_VERBOSITY'])\nmain.main()"
+    for chosen, found in (({}, "NONE"), ({"GRPC_VERBOSITY": "DEBUG"}, "DEBUG")):
+        environment = {name: value for name, value in os.environ.items() if name != "GRPC_VERBOSITY"} | chosen
+        done = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, check=False, env=environment
+        )
+        assert done.stdout.strip() == found

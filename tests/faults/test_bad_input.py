@@ -14,7 +14,7 @@ import pytest
 from tests.support.command import shirushi
 from tests.support.live_consortium import LiveConsortium
 
-from shirushi_client.cli.session import VERIFIER, open_session
+from shirushi_client.session import VERIFIER, open_session
 from shirushi_client.verifier.verifier import ReceiptFileError, Verifier
 from shirushi_core.proofs.report import Verdict
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from tests.support.live_consortium import LiveConsortium
 
-from shirushi_client.cli.session import VERIFIER, open_session
 from shirushi_client.issuer.journal import Journal, State
 from shirushi_client.issuer.receipt_files import SUFFIX
+from shirushi_client.session import VERIFIER, open_session
 from shirushi_client.verifier.verifier import Verifier
 from shirushi_core.proofs.receipt import Receipt, verify_file, verify_in_batch
 from shirushi_core.proofs.report import Verdict

@@ -15,10 +15,10 @@ from tests.support.issuing import issue
 from tests.support.live_consortium import LiveConsortium
 from tests.support.member_relay import Behaviour, Call, MemberRelay
 
-from shirushi_client.cli.session import ISSUER, Session, open_session
 from shirushi_client.issuer.batch import Order
 from shirushi_client.issuer.issuer import FileToIssue
 from shirushi_client.ledger_errors import LedgerUnreachableError
+from shirushi_client.session import ISSUER, Session, open_session
 from shirushi_core.fabric.block import header_hash
 from shirushi_core.proofs.anchor import IssuanceAnchor
 from shirushi_core.proofs.batch import BatchStatement

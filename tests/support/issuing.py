@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterable
 from contextlib import aclosing
 from pathlib import Path
 
-from shirushi_client.cli.session import ISSUER, open_session
 from shirushi_client.issuer.batch import Order
 from shirushi_client.issuer.batcher import MAX_COUNT
 from shirushi_client.issuer.issuer import FileToIssue, Issuer
 from shirushi_client.issuer.journal import Journal
 from shirushi_client.issuer.sources import files_to_issue
 from shirushi_client.ledger_client import LedgerClient
+from shirushi_client.session import ISSUER, open_session
 
 
 async def issue(

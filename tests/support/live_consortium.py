@@ -15,8 +15,8 @@ import grpc
 import grpc.aio
 from fabric_protos.common import common_pb2
 
-from shirushi_client.cli.session import ISSUER, open_session
 from shirushi_client.gateway import Gateway, Identity, connect, signers
+from shirushi_client.session import ISSUER, open_session
 from shirushi_core.proofs.anchor import IssuanceAnchor
 from shirushi_network import bring_up
 from shirushi_network.layout import Layout

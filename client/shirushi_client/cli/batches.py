@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from shirushi_client.cli import options
-from shirushi_client.cli.output import add_row, console, moment, print_json, say, table
-from shirushi_client.cli.session import ISSUER, open_session
+from shirushi_client.cli.output import day_and_time, print_json, say, shortened, show_rows
 from shirushi_client.ledger_client import MAX_PAGE, Page
+from shirushi_client.session import ISSUER, open_session
 from shirushi_core.proofs.anchor import IssuanceAnchor
 
 app = typer.Typer(add_completion=False)
@@ -40,19 +40,22 @@ def batches(
     if as_json:
         print_json({"batches": [batch.to_json() for batch in page.batches], "bookmark": page.bookmark})
         return
-    listing = table("batch", "type", "certificates", "anchored", "valid until", "transaction")
-    for batch in page.batches:
-        statement = batch.statement
-        add_row(
-            listing,
-            statement.batch_id.hex()[:16],
-            statement.document_type,
-            str(statement.size),
-            moment(batch.anchored_at),
-            moment(statement.valid_until),
-            batch.tx_id[:16],
-        )
-    console().print(listing)
+    show_rows(
+        ("batch", "type", "size", "anchored", "valid until", "transaction"),
+        [
+            (
+                shortened(batch.statement.batch_id),
+                batch.statement.document_type,
+                str(batch.statement.size),
+                day_and_time(batch.anchored_at),
+                day_and_time(batch.statement.valid_until),
+                shortened(batch.tx_id),
+            )
+            for batch in page.batches
+        ],
+        wrapped=("type",),
+        spare=("transaction",),
+    )
     if page.bookmark:
         say(f"there are more: --bookmark {page.bookmark}")
 

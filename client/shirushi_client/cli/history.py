@@ -8,9 +8,9 @@ from pathlib import Path
 import typer
 
 from shirushi_client.cli import options, receipts
-from shirushi_client.cli.output import moment, print_json, say
-from shirushi_client.cli.session import VERIFIER, open_session
+from shirushi_client.cli.output import moment, print_json, say, shortened
 from shirushi_client.cli.status_commands import show_records
+from shirushi_client.session import VERIFIER, open_session
 from shirushi_core.proofs.receipt import Receipt
 from shirushi_core.proofs.status import StatusRecord
 
@@ -38,10 +38,9 @@ def history(path: options.FileOrReceipt, data: options.Data = None, as_json: opt
             }
         )
         return
-    say(
-        f"issued by {anchor.statement.issuer} as {anchor.statement.document_type},"
-        f" anchored {moment(anchor.anchored_at)}, transaction {anchor.tx_id[:16]}"
-    )
+    statement = anchor.statement
+    say(f"issued by {statement.issuer} as {statement.document_type}, anchored {moment(anchor.anchored_at)}")
+    say(f"batch {shortened(statement.batch_id)}, transaction {shortened(anchor.tx_id)}")
     records = sorted((*of_certificate, *of_batch), key=lambda record: record.changed_at)
     if records:
         show_records(records)

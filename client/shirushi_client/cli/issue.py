@@ -6,26 +6,29 @@ import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import aclosing
 from datetime import date, datetime, time
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from shirushi_client.cli import options
-from shirushi_client.cli.output import add_row, console, note, print_json, progress_bar, say, table
-from shirushi_client.cli.session import ISSUER, open_session
+from shirushi_client.cli.output import note, print_json, progress_bar
+from shirushi_client.cli.tally import Tally
+from shirushi_client.issued_before import look_up
 from shirushi_client.issuer.batch import Order
-from shirushi_client.issuer.issuer import FileToIssue, Issued, Issuer, Resumed
+from shirushi_client.issuer.existing_receipts import check_existing_receipts
+from shirushi_client.issuer.issuer import FileToIssue, Issuer, Resumed
 from shirushi_client.issuer.journal import Journal
 from shirushi_client.issuer.receipt_files import ReceiptWriteError
 from shirushi_client.issuer.sources import check_files, files_to_issue
 from shirushi_client.profile import journal_path
+from shirushi_client.session import ISSUER, open_session
 from shirushi_core.errors import InvalidInputError
-from shirushi_core.proofs.canonical import Json
 from shirushi_core.proofs.fields import check_identifier
 
-SHOWN = 20
-"""Receipts that are listed by name; of more, only the number is."""
+CHECKED_TOGETHER = 4096
+"""Files looked at between two moments at which an interrupt is noticed."""
 
 app = typer.Typer(add_completion=False)
 
@@ -67,6 +70,7 @@ def issue(
 
     Of a folder, all files are issued but receipts and hidden files.
     The same bytes issued again as the same type have the same receipt.
+    No other receipt that is there already is overwritten.
     What an interrupted run left over is finished first.
 
     Examples:
@@ -76,66 +80,17 @@ def issue(
     """
     order = Order(_document_type(document_type), valid_until=_last_second(valid_until), reissue=reissue)
     total = check_files(paths, out)
-    tally = asyncio.run(_issue(data, paths, out, order, _Tally(total, keeps_all=as_json or total <= SHOWN)))
+    tally = asyncio.run(_issue(data, paths, out, order, Tally(order, total, keeps_all=as_json)))
     if as_json:
         print_json(tally.to_json())
     else:
         tally.show()
-
-
-class _Tally:
-    """What was issued: every certificate of a few, or just how many of a million."""
-
-    def __init__(self, total: int, *, keeps_all: bool) -> None:
-        self.total = total
-        self.resumed = Resumed((), ())
-        self._keeps_all = keeps_all
-        self._issued: list[Issued] = []
-        self._fresh = 0
-        self._before = 0
-        self._batches: set[bytes] = set()
-
-    def add(self, batch: Sequence[Issued]) -> None:
-        if self._keeps_all:
-            self._issued += batch
-        fresh = [each for each in batch if not each.issued_before]
-        self._fresh += len(fresh)
-        self._before += len(batch) - len(fresh)
-        self._batches.update(each.batch_id for each in fresh)
-
-    def to_json(self) -> Json:
-        return {
-            "issued": [
-                {
-                    "batch_id": each.batch_id.hex(),
-                    "file": each.path,
-                    "issued_before": each.issued_before,
-                    "receipt": each.receipt_path,
-                    "tx_id": each.tx_id,
-                }
-                for each in self._issued
-            ],
-            "resumed": {
-                "problems": [str(problem) for problem in self.resumed.problems],
-                "receipts": list(self.resumed.receipt_paths),
-            },
-        }
-
-    def show(self) -> None:
-        if self._issued:
-            listing = table("certificate", "receipt", "transaction")
-            for each in sorted(self._issued, key=lambda each: each.path):
-                issued_before = " (issued before)" if each.issued_before else ""
-                add_row(listing, each.path, each.receipt_path, each.tx_id[:16] + issued_before)
-            console().print(listing)
-        batches = len(self._batches)
-        again = f"; {self._before} issued before have their first receipts" if self._before else ""
-        say(f"{self._fresh} issued in {batches} {'batch' if batches == 1 else 'batches'}{again}")
+    tally.warn()
 
 
 async def _issue(
-    data: Path | None, paths: Sequence[Path], out: Path | None, order: Order, tally: _Tally
-) -> _Tally:
+    data: Path | None, paths: Sequence[Path], out: Path | None, order: Order, tally: Tally
+) -> Tally:
     async with open_session(data, ISSUER) as session:
         with Journal(journal_path(session.data)) as journal:
             async with Issuer(
@@ -144,20 +99,31 @@ async def _issue(
                 ledger=session.ledger,
                 journal=journal,
             ) as issuer:
-                tally.resumed = await issuer.resume()
-                _tell_resumed(tally.resumed)
+                resumed = await issuer.resume()
+                _tell_resumed(resumed)
+                tally.begin(resumed)
+                await _check_existing(files_to_issue(paths, out), order, journal, tally.total)
                 files = _with_folders(files_to_issue(paths, out))
                 with progress_bar("issuing", tally.total) as bar:
                     async with aclosing(issuer.issue_files(files, order)) as batches:
                         async for batch in batches:
                             tally.add(batch)
                             bar.advance(len(batch))
+        tally.learn(await look_up(tally.before, session.ledger))
     return tally
+
+
+async def _check_existing(files: Iterator[FileToIssue], order: Order, journal: Journal, total: int) -> None:
+    with progress_bar("checking", total) as bar:
+        while part := await asyncio.to_thread(lambda: list(islice(files, CHECKED_TOGETHER))):
+            await asyncio.to_thread(check_existing_receipts, part, order, journal)
+            bar.advance(len(part))
 
 
 def _tell_resumed(resumed: Resumed) -> None:
     if resumed.receipt_paths:
-        note(f"finished an earlier run: {len(resumed.receipt_paths)} receipts written")
+        count = len(resumed.receipt_paths)
+        note(f"finished an earlier run: {count} {'receipt' if count == 1 else 'receipts'} written")
     for problem in resumed.problems:
         note(f"left over from an earlier run: {problem}; issue those files again")
 
@@ -178,8 +144,12 @@ def _with_folders(files: Iterable[FileToIssue]) -> Iterator[FileToIssue]:
 def _document_type(value: str) -> str:
     try:
         return check_identifier(value, "--type")
-    except InvalidInputError as error:
-        raise typer.BadParameter(str(error), param_hint="--type") from error
+    except InvalidInputError:
+        raise typer.BadParameter(
+            "expected up to 64 lower-case letters, digits, dots and dashes, the first a letter or digit;"
+            f" found {value}",
+            param_hint="--type",
+        ) from None
 
 
 def _last_second(value: str | None) -> int | None:

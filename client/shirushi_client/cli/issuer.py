@@ -10,9 +10,9 @@ from typing import Annotated, cast
 import typer
 
 from shirushi_client.cli import options
-from shirushi_client.cli.output import add_row, console, moment, print_json, say, table
-from shirushi_client.cli.session import VERIFIER, open_session
+from shirushi_client.cli.output import day_and_time, print_json, say, shortened, show_rows
 from shirushi_client.ledger_client import MAX_PAGE
+from shirushi_client.session import VERIFIER, open_session
 from shirushi_core.errors import ShirushiError
 from shirushi_core.proofs.canonical import Json, decode
 from shirushi_core.proofs.issuer import IssuerRecord
@@ -42,13 +42,21 @@ def list_issuers(data: options.Data = None, as_json: options.Json = False) -> No
     if as_json:
         print_json({"issuers": [issuer.to_json() for issuer in issuers]})
         return
-    listing = table("issuer", "name", "member", "state", "version", "keys")
-    for issuer in issuers:
-        name = f"{issuer.name_ja} / {issuer.name_en}"
-        add_row(
-            listing, issuer.id, name, issuer.msp_id, issuer.state, str(issuer.sequence), str(len(issuer.keys))
-        )
-    console().print(listing)
+    show_rows(
+        ("issuer", "name", "member", "state", "version", "keys"),
+        [
+            (
+                issuer.id,
+                f"{issuer.name_ja} / {issuer.name_en}",
+                issuer.msp_id,
+                issuer.state,
+                str(issuer.sequence),
+                str(len(issuer.keys)),
+            )
+            for issuer in issuers
+        ],
+        wrapped=("issuer", "name", "member"),
+    )
 
 
 @app.command()
@@ -64,10 +72,13 @@ def show(
         return
     say(f"{record.id}  {record.name_ja} / {record.name_en}")
     say(f"member {record.msp_id}, {record.state}, version {record.sequence}")
-    keys = table("key", "use", "from", "to")
-    for key in record.keys:
-        add_row(keys, key.key_id.hex(), key.use, moment(key.not_before), moment(key.not_after))
-    console().print(keys)
+    show_rows(
+        ("key", "use", "from", "to"),
+        [
+            (shortened(key.key_id), key.use, day_and_time(key.not_before), day_and_time(key.not_after))
+            for key in record.keys
+        ],
+    )
 
 
 @app.command()
@@ -134,11 +145,14 @@ def _show_proposal(view: Json) -> None:
     proposal = cast("Mapping[str, Json]", view)
     record = IssuerRecord.from_json(proposal["record"])
     approvals = cast("list[str]", proposal["approvals"])
-    say(f"proposal {proposal['proposal_id']}: {proposal['state']}")
+    say(f"proposal {proposal['proposal_id']}")
     say(
         f"  issuer {record.id}, {record.name_ja} / {record.name_en}, version {record.sequence}, {record.state}"
     )
-    say(f"  approved by {', '.join(approvals) or 'nobody'}; {proposal['approvals_needed']} are needed")
+    say(
+        f"  {proposal['state']}; approved by {', '.join(approvals) or 'nobody'},"
+        f" {proposal['approvals_needed']} are needed"
+    )
 
 
 async def _submit(data: Path | None, admin: str, function: str, argument: Json) -> Json:

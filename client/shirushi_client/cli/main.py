@@ -1,11 +1,13 @@
 """The `shirushi` command: finds its sub-commands through entry points, and loads only the one that is used.
 
 A sub-command is a typer app registered in the entry point group "shirushi.commands". Exit codes: 0 done, 1 refused or
-failed, 3 usage; `verify` has 0 valid, 1 not valid, 2 cannot confirm, 3 usage or no verdict to be had.
+failed, 3 usage; `verify` has 0 valid, 1 not valid, 2 cannot confirm, 3 usage or no verdict to be had. As shells have
+it, 130 after an interrupt, and 141 if whoever read the output has gone.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from functools import cache
@@ -19,6 +21,8 @@ from shirushi_core.errors import ShirushiError
 
 GROUP = "shirushi.commands"
 USAGE = 3
+INTERRUPTED = 130
+OUTPUT_CLOSED = 141
 
 # What help shows without loading a command, in this order; others follow by name.
 SUMMARIES = {
@@ -54,6 +58,13 @@ class LazyGroup(TyperGroup):
         name, command, rest = super().resolve_command(ctx, args)
         return name, None if name is None or command is None else _load(name), rest
 
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; typer would take an output that nobody reads any more for a failure."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise OutputClosedError from None
+
     def main(
         self,
         args: Sequence[str] | None = None,
@@ -79,21 +90,41 @@ class LazyGroup(TyperGroup):
             if message:  # empty when all there was to show was the help
                 print(f"shirushi: {message}", file=sys.stderr)  # noqa: T201
             code = USAGE
-        except typer.Abort:
-            code = 130
+        except (typer.Abort, KeyboardInterrupt):
+            code = INTERRUPTED
+        except OutputClosedError:
+            code = OUTPUT_CLOSED
         except ShirushiError as error:
             print(f"shirushi: {error}", file=sys.stderr)  # noqa: T201
             code = getattr(error, "exit_code", 1)
         except OSError as error:
             print(f"shirushi: {error}", file=sys.stderr)  # noqa: T201
             code = 1
+        if code == INTERRUPTED:  # typer returns it after an interrupt, without a word
+            print("shirushi: interrupted", file=sys.stderr)  # noqa: T201
+        if not _flushed():
+            code = OUTPUT_CLOSED
         if standalone_mode:
             sys.exit(code)
         return code
 
 
+class OutputClosedError(Exception):
+    """Whoever read the output has gone, as in `shirushi batches | head -1`: nobody is left to be told anything."""
+
+
 class CommandLoadError(ShirushiError):
     """A sub-command whose package is not installed completely."""
+
+
+def _flushed() -> bool:
+    """Write out what is printed; if nobody reads it any more, leave nothing for the interpreter to complain about."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return False
+    return True
 
 
 @cache
@@ -142,4 +173,6 @@ def _root(
 
 def main() -> None:
     """Run the command line."""
+    # gRPC's own log lines say nothing that an error does not say better; it reads this when it is imported.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     app(prog_name="shirushi")

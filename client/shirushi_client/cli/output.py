@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -17,14 +17,25 @@ from rich.text import Text
 from shirushi_client.cli.options import Language
 from shirushi_core.proofs.canonical import Json
 
-PIPE_WIDTH = 200
+PIPE_WIDTH = 1000
 """Columns where no terminal says how many there are: enough that a row of a table stays one line."""
+
+SHOWN_DIGITS = 16
+"""Hex digits of an id that tables show."""
+
+
+class ResultConsole(Console):
+    """A console that lets the command end as usual when nobody reads its output any more."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise the error that rich is handling, where rich would end the process."""
+        raise
 
 
 def console() -> Console:
     """Return the console for results."""
-    width = None if sys.stdout.isatty() else PIPE_WIDTH
-    return Console(file=sys.stdout, highlight=False, width=width, soft_wrap=width is not None)
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
+    return ResultConsole(file=sys.stdout, highlight=False, width=width, soft_wrap=width is not None)
 
 
 def note(text: str) -> None:
@@ -45,9 +56,38 @@ def table(*columns: str, title: str | None = None) -> Table:
     return made
 
 
-def add_row(to: Table, *cells: str) -> None:
-    """Add a row of plain text: brackets in a name are brackets, not markup."""
-    to.add_row(*(Text(cell) for cell in cells))
+def show_rows(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    wrapped: Collection[str] = (),
+    spare: Collection[str] = (),
+) -> None:
+    """Print rows of plain text: brackets in a name are brackets, not markup.
+
+    On a narrow terminal the `spare` columns are left out, and then only the `wrapped` ones are folded: half an id or
+    half a date is of no use to anyone.
+    """
+    out = console()
+    listing = _listing(columns, rows, wrapped)
+    if out.measure(listing, options=out.options.update_width(PIPE_WIDTH)).maximum > out.width:
+        kept = [number for number, column in enumerate(columns) if column not in spare]
+        listing = _listing(
+            [columns[number] for number in kept], [[row[number] for number in kept] for row in rows], wrapped
+        )
+    out.print(listing)
+
+
+def _listing(columns: Sequence[str], rows: Sequence[Sequence[str]], wrapped: Collection[str]) -> Table:
+    made = table()
+    for column in columns:
+        if column in wrapped:
+            made.add_column(column, overflow="fold")
+        else:
+            made.add_column(column, overflow="ellipsis", no_wrap=True)
+    for row in rows:
+        made.add_row(*(Text(cell) for cell in row))
+    return made
 
 
 def say(text: str) -> None:
@@ -63,6 +103,16 @@ def moment(seconds: int | None) -> str:
         return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
     except (OverflowError, ValueError, OSError):  # beyond the calendar's end
         return f"@{seconds}"
+
+
+def day_and_time(seconds: int | None) -> str:
+    """Return a time for a table: to the minute, on this machine's clock."""
+    return moment(seconds)[: len("2027-03-31 23:59")]
+
+
+def shortened(value: bytes | str) -> str:
+    """Return the beginning of an id as tables show it; `--json` has all of it."""
+    return (value if isinstance(value, str) else value.hex())[:SHOWN_DIGITS]
 
 
 def language(chosen: Language | None, environment: Mapping[str, str] | None = None) -> Language | None:

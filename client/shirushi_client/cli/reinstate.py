@@ -19,7 +19,9 @@ def reinstate(
     data: options.Data = None,
     as_json: options.Json = False,
 ) -> None:
-    """Make suspended certificates valid again, all of them or none.
+    """Make suspended certificates valid again.
+
+    Up to 1,000 change together or not at all; more, in parts of 1,000.
 
     Examples:
       shirushi reinstate certificate.pdf --reason investigation_closed

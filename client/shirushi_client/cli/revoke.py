@@ -19,8 +19,9 @@ def revoke(
     data: options.Data = None,
     as_json: options.Json = False,
 ) -> None:
-    """Revoke certificates for good, all of them or none.
+    """Revoke certificates for good.
 
+    Up to 1,000 change together or not at all; more, in parts of 1,000.
     Whoever verifies one from now on learns that it was revoked, why and when.
 
     Examples:

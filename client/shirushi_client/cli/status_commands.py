@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from shirushi_client.change_journal import ChangeJournal
 from shirushi_client.cli import receipts
-from shirushi_client.cli.output import add_row, console, moment, print_json, table
-from shirushi_client.cli.session import ISSUER, open_session
+from shirushi_client.cli.output import day_and_time, moment, print_json, shortened, show_rows
+from shirushi_client.ledger_client import LedgerClient
+from shirushi_client.ledger_errors import LedgerError
 from shirushi_client.profile import change_journal_path
+from shirushi_client.session import ISSUER, open_session
 from shirushi_client.status_change import StatusTarget
-from shirushi_client.status_changes import StatusChanger, batch_target, certificate_target
+from shirushi_client.status_changes import (
+    ChangeRefusedError,
+    StatusChanger,
+    batch_target,
+    certificate_target,
+)
+from shirushi_core.errors import ShirushiError
 from shirushi_core.proofs.receipt import Receipt
 from shirushi_core.proofs.status import Reason, Status, StatusRecord, Successor
+
+_FINAL = (Status.REVOKED, Status.SUPERSEDED)
+
+
+class StatusRefusedError(ShirushiError):
+    """A change that the ledger's rules do not allow, in terms of the files that were named."""
 
 
 def change_status(
@@ -28,31 +42,40 @@ def change_status(
     new: Receipt | None = None,
 ) -> None:
     """Give the certificates that these paths mean a status, and show the records."""
-    loaded = [receipts.load(path) for path in paths]
     # Of several receipts of one batch, or the same one twice, there is one target.
-    targets = list(
-        dict.fromkeys(batch_target(each) if whole_batch else certificate_target(each) for each in loaded)
-    )
+    names: dict[StatusTarget, str] = {}
+    for path in paths:
+        receipt = receipts.load(path)
+        if whole_batch:
+            names.setdefault(batch_target(receipt), f"the batch of {path}")
+        else:
+            names.setdefault(certificate_target(receipt), str(path))
     successor = None if new is None else Successor(new.anchor.statement.batch_id, new.commitment)
-    records = asyncio.run(_change(data, targets, status, reason, successor))
+    records = asyncio.run(_change(data, names, status, reason, successor))
     if as_json:
         print_json({"records": [record.to_json() for record in records]})
     else:
-        show_records(records)
+        show_records(records, list(names.values()))
 
 
-def show_records(records: Sequence[StatusRecord]) -> None:
-    """Print status records as a table."""
-    listing = table("status", "reason", "with effect from", "certificate", "transaction")
-    for record in records:
-        what = "whole batch" if record.commitment is None else record.commitment.hex()[:16]
-        add_row(listing, record.status, record.reason, moment(record.effective_at), what, record.tx_id[:16])
-    console().print(listing)
+def show_records(records: Sequence[StatusRecord], names: Sequence[str] | None = None) -> None:
+    """Print status records as a table; `names` says what each is of, where it is not one certificate's history."""
+    if names is None:
+        names = ["its whole batch" if record.commitment is None else "certificate" for record in records]
+    show_rows(
+        ("status", "reason", "since", "of", "transaction"),
+        [
+            (record.status, record.reason, day_and_time(record.effective_at), name, shortened(record.tx_id))
+            for record, name in zip(records, names, strict=True)
+        ],
+        wrapped=("of",),
+        spare=("transaction",),
+    )
 
 
 async def _change(
     data: Path | None,
-    targets: Sequence[StatusTarget],
+    names: Mapping[StatusTarget, str],
     status: Status,
     reason: Reason,
     successor: Successor | None,
@@ -63,4 +86,39 @@ async def _change(
             ledger=session.ledger,
             journal=ChangeJournal(change_journal_path(session.data)),
         )
-        return await changer.change(targets, status, reason, successor)
+        try:
+            return await changer.change(list(names), status, reason, successor)
+        except ChangeRefusedError as error:
+            why = await _why(session.ledger, error, names[error.target], status)
+            raise StatusRefusedError(f"{why}{_what_changed(error, len(names))} ({error.code})") from error
+
+
+async def _why(ledger: LedgerClient, error: ChangeRefusedError, name: str, wanted: Status) -> str:
+    """Say what keeps a certificate or batch from its new status: its present one, if that can be had."""
+    as_told = f"{name}: {error.sentence}"
+    if error.code != "STATUS_REFUSED":
+        return as_told
+    try:
+        history = await ledger.get_history(error.target.batch_id, error.target.commitment)
+    except LedgerError:
+        return as_told
+    if not history or history[-1].status is Status.VALID:
+        # Valid, so that only this is refused; or changed since by someone else.
+        return (
+            f"{name} is not suspended: there is nothing to reinstate" if wanted is Status.VALID else as_told
+        )
+    present = history[-1]
+    since = f"(since {moment(present.effective_at)}, reason: {present.reason})"
+    if present.status is wanted:
+        return f"{name} is {wanted} already {since}"
+    if present.status in _FINAL:
+        return f"{name} is {present.status} {since}, which is final"
+    return f"{name} is {present.status} {since}: {error.sentence}"
+
+
+def _what_changed(error: ChangeRefusedError, asked: int) -> str:
+    if asked == 1:
+        return ""
+    if error.done:
+        return f"; the first {len(error.done)} of {asked} were changed, the others were not"
+    return f"; none of the {asked} was changed"

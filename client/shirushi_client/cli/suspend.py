@@ -19,7 +19,9 @@ def suspend(
     data: options.Data = None,
     as_json: options.Json = False,
 ) -> None:
-    """Suspend certificates until they are reinstated, all of them or none.
+    """Suspend certificates until they are reinstated.
+
+    Up to 1,000 change together or not at all; more, in parts of 1,000.
 
     Examples:
       shirushi suspend certificate.pdf --reason under_investigation

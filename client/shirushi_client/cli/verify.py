@@ -12,8 +12,8 @@ import typer
 from shirushi_client.cli import options
 from shirushi_client.cli.output import language, print_json, progress_bar
 from shirushi_client.cli.receipts import receipt_beside
-from shirushi_client.cli.session import VERIFIER, open_session
 from shirushi_client.cli.verdicts import show_report
+from shirushi_client.session import VERIFIER, open_session
 from shirushi_client.verifier.report import Report
 from shirushi_client.verifier.verifier import Verifier
 from shirushi_core.errors import ShirushiError

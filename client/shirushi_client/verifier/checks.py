@@ -170,7 +170,10 @@ def _confirmed(receipt: Receipt, evidence: Evidence, trust: Trust) -> Check:
         return _check(name, Result.NOT_RUN, "OTHER_LEDGER")
     n, quorum, count = len(trust.members), trust.quorum, len(evidence.confirming)
     if count >= quorum:
-        return _check(name, Result.PASS, "QUORUM", source="members", n=n, quorum=quorum, count=count)
+        # Agreement is no confirmation of the certificate where what is agreed on is that there is none.
+        absent = isinstance(evidence.anchor, Agreed) and evidence.anchor.answer is None
+        code = "ABSENCE" if absent else "QUORUM"
+        return _check(name, Result.PASS, code, source="members", n=n, quorum=quorum, count=count)
     answered = min(n - len(each.silent) for each in (evidence.anchor, evidence.statuses, evidence.issuer))
     if answered < quorum:
         return _check(name, Result.UNKNOWN, "TOO_FEW", source="members", n=n, quorum=quorum, count=answered)

@@ -84,17 +84,7 @@ async def _ask_member(
         return parsed
 
     def statuses(value: Json) -> Statuses:
-        members = fields.an_object(value, "get_status", _STATUS_FIELDS)
-        of_batch, of_certificate = _record(members["batch_status"]), _record(members["certificate_status"])
-        _about(
-            of_batch is None or (of_batch.batch_id, of_batch.commitment) == (batch_id, None), "batch's status"
-        )
-        _about(
-            of_certificate is None
-            or (of_certificate.batch_id, of_certificate.commitment) == (batch_id, commitment),
-            "certificate's status",
-        )
-        return Statuses(of_batch, of_certificate)
+        return parse_statuses(value, batch_id, commitment)
 
     def record(value: Json) -> IssuerRecord:
         parsed = IssuerRecord.from_json(value)
@@ -108,6 +98,19 @@ async def _ask_member(
         _answer(lambda: member.evaluate("get_issuer", {"issuer": issuer}), record, ISSUER_NOT_FOUND),
     )
     return MemberAnswers(member.member.id, *said)
+
+
+def parse_statuses(value: Json, batch_id: bytes, commitment: bytes) -> Statuses:
+    """Parse an answer to get_status; raises InvalidInputError, LedgerAnswerError if it is about something else."""
+    members = fields.an_object(value, "get_status", _STATUS_FIELDS)
+    of_batch, of_certificate = _record(members["batch_status"]), _record(members["certificate_status"])
+    _about(of_batch is None or (of_batch.batch_id, of_batch.commitment) == (batch_id, None), "batch's status")
+    _about(
+        of_certificate is None
+        or (of_certificate.batch_id, of_certificate.commitment) == (batch_id, commitment),
+        "certificate's status",
+    )
+    return Statuses(of_batch, of_certificate)
 
 
 async def _answer(

@@ -71,8 +71,12 @@ SENTENCES = MappingProxyType(
             "The receipt is of ledger {ledger}; this verifier knows ledger {known} only.",
         ),
         "CONFIRMED_BY_MEMBERS_QUORUM": (
-            "{n}機関中{count}機関が一致して確認しました（必要数{quorum}）。",
-            "{count} of {n} members agree on everything asked ({quorum} are needed).",
+            "{n}機関中{count}機関の回答が一致しました（必要数{quorum}）。",
+            "{count} of {n} members gave the same answers ({quorum} are needed).",
+        ),
+        "CONFIRMED_BY_MEMBERS_ABSENCE": (
+            "{n}機関中{count}機関が「記録はない」と一致して回答しました（必要数{quorum}）。",
+            "{count} of {n} members agree that they have no record of it ({quorum} are needed).",
         ),
         "CONFIRMED_BY_MEMBERS_TOO_FEW": (
             "{n}機関中{count}機関しか回答しませんでした（必要数{quorum}）。",

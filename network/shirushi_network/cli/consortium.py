@@ -18,6 +18,7 @@ from shirushi_network.layout import Layout
 from shirushi_network.ports import DEFAULT_BASE_PORT
 
 app = typer.Typer(
+    add_completion=False,
     no_args_is_help=True,
     help="Bring the consortium of one machine up or down, or show its status.",
 )

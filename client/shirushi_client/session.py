@@ -1,4 +1,8 @@
-"""What commands stand on: the data folder, the profile, and the members' contracts, opened together."""
+"""What commands and programs stand on: the data folder, the profile, and the members' contracts, opened together.
+
+async with open_session(None, VERIFIER) as session:
+report = await Verifier(session.consortium, session.members).verify(file, receipt_file)
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,7 @@ VERIFIER = "verifier"
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One command's view of the consortium."""
+    """One view of a consortium, as one profile."""
 
     data: Path
     consortium: Consortium
@@ -33,7 +37,11 @@ class Session:
 
 @asynccontextmanager
 async def open_session(named: Path | None, profile_name: str) -> AsyncIterator[Session]:
-    """Find the consortium and open it as a profile; raises NoConsortiumError, ProfileError, ConnectionFileError."""
+    """Find the consortium and open it as a profile.
+
+    `named` is its data folder; None takes the one that commands take (`data_folder`). Raises NoConsortiumError,
+    ProfileError, ConnectionFileError.
+    """
     data = data_folder(named)
     consortium = load_consortium(data)
     profile = load_profile(data, profile_name)
