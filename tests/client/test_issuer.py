@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections.abc import Iterator
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
@@ -46,6 +48,45 @@ async def test_every_file_gets_a_receipt_that_verifies(
     for file in certificates:
         report = await verifier.verify(Path(file.path), Path(file.receipt_path))
         assert report.verdict is Verdict.VALID
+
+
+async def test_a_batch_that_was_just_prepared_is_not_read_from_the_journal_again(
+    issuer: Issuer, journal: Journal, certificates: list[FileToIssue], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "load", None)
+    await issue_all(issuer, certificates)
+    assert journal.counts() == {State.DELIVERED: 3}
+
+
+async def test_files_that_are_waited_for_hold_back_nothing_that_came_before(
+    issuer: Issuer, certificates: list[FileToIssue]
+) -> None:
+    first_done = threading.Event()
+
+    def files() -> Iterator[FileToIssue]:
+        yield from certificates[:4]
+        assert first_done.wait(10)
+        yield from certificates[4:]
+
+    async def other_work() -> None:
+        while not all(Path(file.receipt_path).exists() for file in certificates[:4]):
+            await issuer.issue(b"something else", ORDER)
+        first_done.set()
+
+    others = asyncio.create_task(other_work())
+    assert len([each async for batch in issuer.issue_files(files(), ORDER) for each in batch]) == 10
+    await others
+
+
+async def test_a_certificate_that_another_batch_is_issuing_is_waited_for(
+    city: City, issuer: Issuer, certificates: list[FileToIssue], tmp_path: Path
+) -> None:
+    again = [FileToIssue(file.path, str(tmp_path / f"{n}.json")) for n, file in enumerate(certificates)]
+    shuffled = [file for pair in zip(certificates, again, strict=True) for file in pair]
+    await asyncio.gather(issue_all(issuer, shuffled), issue_all(issuer, again[::-1]))
+    assert receipts(certificates) == receipts(again)
+    used = {Receipt.from_bytes(data).anchor.statement.batch_id for data in receipts(certificates)}
+    assert len(used) == len(anchors(city))
 
 
 async def test_the_same_bytes_again_have_the_same_receipts_and_anchor_nothing(

@@ -5,7 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from shirushi_client.issuer.receipt_files import ReceiptWriteError, write_receipt, write_receipts
+from shirushi_client.issuer.receipt_files import (
+    ReceiptWriteError,
+    missing_receipts,
+    write_receipt,
+    write_receipts,
+)
 
 
 def test_a_receipt_is_written_whole_and_leaves_nothing_else(tmp_path: Path) -> None:
@@ -57,3 +62,14 @@ def test_one_that_cannot_be_written_does_not_keep_the_others_back(tmp_path: Path
     with pytest.raises(ReceiptWriteError, match="bad"):
         write_receipts([(str(bad), b"1"), (str(good), b"2")])
     assert good.read_bytes() == b"2"
+
+
+def test_only_receipts_that_are_there_as_they_should_be_are_not_missing(tmp_path: Path) -> None:
+    contents = {"same": b"1", "another": b"2", "longer": b"1 and more", "shorter": b""}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "link").symlink_to(tmp_path / "same")
+    (tmp_path / "folder").mkdir()
+    names = [*contents, "link", "folder", "none"]
+    missing = missing_receipts([(str(tmp_path / name), b"1") for name in names])
+    assert [Path(path).name for path, _ in missing] == names[1:]

@@ -36,6 +36,16 @@ def test_in_another_folder_receipts_keep_the_places_of_their_files(tmp_path: Pat
     }
 
 
+def test_places_are_the_same_however_a_folder_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path, "in/a.pdf", "in/sub/b.pdf")
+    monkeypatch.chdir(tmp_path / "in")
+    for folder in (Path(), Path("../in"), tmp_path / "in"):
+        receipts = found(folder, Path("../out")).values()
+        assert set(receipts) == {"../out/a.pdf.receipt.json", "../out/sub/b.pdf.receipt.json"}
+
+
 def test_receipts_and_hidden_files_in_a_folder_are_passed_over(tmp_path: Path) -> None:
     make(tmp_path, "a.pdf", "a.pdf.receipt.json", ".hidden", ".folder/b.pdf", ".a.pdf.receipt.json.partial")
     assert set(found(tmp_path)) == {f"{tmp_path}/a.pdf"}

@@ -7,12 +7,18 @@ from pathlib import Path
 import pytest
 from tests.support.member_doubles import ISSUER, City
 
+from shirushi_client import status_changes
 from shirushi_client.change_journal import ChangeJournal, ChangeJournalError, PendingChange
 from shirushi_client.issuer.batch import Order
 from shirushi_client.issuer.issuer import Issuer
 from shirushi_client.ledger_client import LedgerClient
 from shirushi_client.ledger_errors import ContractError, LedgerUnreachableError
-from shirushi_client.status_changes import StatusChanger, batch_target, certificate_target
+from shirushi_client.status_changes import (
+    ChangeRefusedError,
+    StatusChanger,
+    batch_target,
+    certificate_target,
+)
 from shirushi_core.proofs.receipt import Receipt, ReceiptMismatchError
 from shirushi_core.proofs.status import Reason, Status
 
@@ -77,6 +83,19 @@ async def test_many_change_together_or_not_at_all(
         await changer.revoke([certificate_target(receipt), certificate_target(another)], Reason.OTHER)
     assert refused.value.code == "STATUS_REFUSED"
     assert await ledger.get_history(receipt.anchor.statement.batch_id, receipt.commitment) == ()
+
+
+async def test_the_one_that_is_refused_is_named_and_what_changed_before_it(
+    changer: StatusChanger, receipt: Receipt, another: Receipt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(status_changes, "MAX_CHANGES", 1)
+    targets = [certificate_target(receipt), certificate_target(another)]
+    await changer.revoke(targets[1:], Reason.OTHER)
+    with pytest.raises(ChangeRefusedError) as refused:
+        await changer.revoke(targets, Reason.OTHER)
+    assert refused.value.target == targets[1]
+    assert [record.commitment for record in refused.value.done] == [receipt.commitment]
+    assert "change 0" not in refused.value.sentence
 
 
 async def test_a_request_made_again_after_all_replies_were_lost_is_the_same_change(

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import orjson
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from shirushi_client.hashing import FileDigest
+from shirushi_client.issuer.receipt_check import ReceiptCheck
 from shirushi_core.errors import ShirushiError
 from shirushi_core.proofs import merkle
 from shirushi_core.proofs.anchor import IssuanceAnchor
 from shirushi_core.proofs.batch import BatchStatement
+from shirushi_core.proofs.canonical import encode
 from shirushi_core.proofs.commitment import SALT_SIZE, commitment
-from shirushi_core.proofs.receipt import Receipt, verify_file, verify_in_batch
+from shirushi_core.proofs.receipt import Receipt, own_part, verify_file, verify_in_batch
 from shirushi_core.proofs.seal import Seal, make_seal
 
 
@@ -44,18 +45,6 @@ class Batch:
     paths: Sequence[Sequence[bytes]]
     statement: BatchStatement
     seal: Seal
-
-    def receipt(self, index: int, anchor: IssuanceAnchor) -> bytes:
-        """Return the receipt file of one certificate."""
-        certificate = self.certificates[index]
-        return Receipt(
-            salt=self.salts[index],
-            certificate_sha256=certificate.sha256,
-            certificate_size=certificate.size,
-            index=index,
-            path=tuple(self.paths[index]),
-            anchor=anchor,
-        ).to_bytes()
 
 
 def seal_batch(
@@ -94,29 +83,28 @@ def checked_receipts(batch: Batch, anchor: IssuanceAnchor, indexes: Sequence[int
     """Make the receipts of these certificates and check each as a recipient would, before it is handed out.
 
     Receipts of one batch begin with the same bytes, up to the end of the anchor. So the first is parsed in full; of
-    the others the shared beginning is compared, and what is the certificate's own is parsed and led to the root.
-    Raises ReceiptCheckError.
+    the others what is the certificate's own is parsed and led to the root. Raises ReceiptCheckError.
     """
-    beginning = b""
+    check, beginning = ReceiptCheck(anchor.statement), b""
     for index in indexes:
-        data = batch.receipt(index, anchor)
-        try:
-            if not beginning:
-                parsed = Receipt.from_bytes(data)
-                if parsed.anchor != anchor:
-                    raise ReceiptCheckError("a receipt was made that holds another anchor than the ledger's")
-                beginning = data[: data.index(b',"batch":') + 1]
-            elif data.startswith(beginning):
-                parsed = _own_part(data[len(beginning) :], anchor)
-            else:
-                raise ReceiptCheckError("two receipts of one batch were made with different anchors")
-            certificate = batch.certificates[index]
-            verify_in_batch(verify_file(parsed, certificate.sha256, certificate.size))
-        except (ShirushiError, ValueError, LookupError) as error:
-            raise ReceiptCheckError(
-                f"the receipt made for certificate {index} does not hold: {error}"
-            ) from error
-        yield data
+        certificate, salt = batch.certificates[index], batch.salts[index]
+        own = own_part(
+            index, batch.paths[index], certificate.sha256, certificate.size, anchor.statement.ledger, salt
+        )
+        if not beginning or not check.proves(own, index, salt, certificate):
+            beginning = b'{"anchor":' + encode(anchor.to_json()) + b","
+            _check_in_full(beginning + own, index, certificate, anchor)
+        yield beginning + own
+
+
+def _check_in_full(data: bytes, index: int, certificate: FileDigest, anchor: IssuanceAnchor) -> None:
+    try:
+        receipt = Receipt.from_bytes(data)
+        if receipt.anchor != anchor:
+            raise ReceiptCheckError("it holds another anchor than the ledger's")
+        verify_in_batch(verify_file(receipt, certificate.sha256, certificate.size))
+    except ShirushiError as error:
+        raise ReceiptCheckError(f"the receipt made for certificate {index} does not hold: {error}") from error
 
 
 def _tree(certificates: Sequence[FileDigest], salts: bytes) -> tuple[list[bytes], bytes, list[list[bytes]]]:
@@ -125,16 +113,3 @@ def _tree(certificates: Sequence[FileDigest], salts: bytes) -> tuple[list[bytes]
         commitment(salt, certificate.sha256) for salt, certificate in zip(parted, certificates, strict=True)
     ]
     return parted, *merkle.root_and_paths(leaves)
-
-
-def _own_part(data: bytes, anchor: IssuanceAnchor) -> Receipt:
-    members = orjson.loads(b"{" + data)
-    certificate, place = members["certificate"], members["batch"]
-    return Receipt(
-        salt=bytes.fromhex(members["salt"]),
-        certificate_sha256=bytes.fromhex(certificate["sha256"]),
-        certificate_size=certificate["size"],
-        index=place["index"],
-        path=tuple([bytes.fromhex(node) for node in place["path"]]),
-        anchor=anchor,
-    )

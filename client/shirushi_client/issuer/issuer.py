@@ -3,7 +3,9 @@
     read + digest → prepare (journal) → submit → committed (journal) → check and write receipts → delivered (journal)
 
 Each arrow is bounded: a few batches are in work at a time, whatever comes in waits. The journal's module says what a
-crash at each step loses. Blocking work runs in the issuer's own threads: one for the journal, a few for files.
+crash at each step loses. Blocking work runs in the issuer's own threads: one that works, and some that wait, for more files
+to come or for the disk. More that work would be slower: Python runs one at a time, and would change from one to the other
+at each of the many small system calls.
 """
 
 from __future__ import annotations
@@ -24,8 +26,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from shirushi_client.hashing import FileDigest, digest_bytes, digest_files
 from shirushi_client.issuer.batch import Batch, Order, checked_receipts, seal_batch
 from shirushi_client.issuer.batcher import MAX_COUNT, MAX_WAIT, Batcher
-from shirushi_client.issuer.journal import Delivery, Journal, Place, State
-from shirushi_client.issuer.receipt_files import ReceiptWriteError, write_receipts
+from shirushi_client.issuer.journal import Delivery, Entry, Journal, Place, State
+from shirushi_client.issuer.receipt_files import ReceiptWriteError, missing_receipts, write_receipts
 from shirushi_client.ledger_client import IssuingLedger
 from shirushi_client.ledger_errors import ContractError, LedgerAnswerError
 from shirushi_core.errors import ShirushiError
@@ -37,8 +39,6 @@ BATCHES_IN_WORK = 4
 
 BATCHES_KEPT = 16
 """Batches kept in memory once they are done, for the receipts of certificates that were issued before."""
-
-FILE_THREADS = 2
 
 Result = TypeVar("Result")
 
@@ -97,8 +97,8 @@ class Issuer:
         self._journal = journal
         self._max_count = max_count
         self._clock = clock
-        self._journal_thread = ThreadPoolExecutor(1, "shirushi-journal")
-        self._file_threads = ThreadPoolExecutor(FILE_THREADS, "shirushi-files")
+        self._worker = ThreadPoolExecutor(1, "shirushi-issuer")
+        self._waiting = ThreadPoolExecutor(thread_name_prefix="shirushi-waiting")
         self._anchored: OrderedDict[int, asyncio.Task[_Anchored]] = OrderedDict()
         self._batcher = Batcher(self._issue_requests, max_count=max_count, max_wait=max_wait)
 
@@ -123,8 +123,8 @@ class Issuer:
             await self._batcher.close()
             await asyncio.gather(*self._anchored.values(), return_exceptions=True)
         finally:
-            self._file_threads.shutdown()
-            self._journal_thread.shutdown()
+            self._worker.shutdown()
+            self._waiting.shutdown()
 
     async def resume(self) -> Resumed:
         """Finish the batches that an earlier run left prepared or committed, and write the receipts it owed.
@@ -134,19 +134,19 @@ class Issuer:
         """
         written: list[str] = []
         problems: list[ShirushiError] = []
-        for row in await self._in(self._journal_thread, self._journal.unfinished):
+        for row in await self._in(self._worker, self._journal.unfinished):
             try:
-                written += (await self._anchor(row)).receipt_paths
+                written += (await asyncio.shield(self._begin(row))).receipt_paths
             except ContractError as error:
                 problems.append(error)
             except ReceiptWriteError as error:
                 problems.append(error)
-                await self._in(self._journal_thread, self._journal.deliver, row)
+                await self._in(self._worker, self._journal.deliver, row)
         return Resumed(tuple(written), tuple(problems))
 
     async def issue(self, certificate: bytes, order: Order) -> bytes:
         """Issue one certificate together with whatever else comes within a moment, and return its receipt file."""
-        digest = await self._in(self._file_threads, digest_bytes, certificate)
+        digest = await self._in(self._worker, digest_bytes, certificate)
         answer = await self._batcher.add((digest, order))
         if isinstance(answer, ShirushiError):
             raise answer
@@ -166,7 +166,7 @@ class Issuer:
         try:
             while more or tasks:
                 while more and len(tasks) < BATCHES_IN_WORK:
-                    part = await self._in(self._file_threads, _take, iterator, self._max_count)
+                    part = await self._in(self._waiting, _take, iterator, self._max_count)
                     more = bool(part)
                     if part:
                         tasks.append(asyncio.create_task(self._issue_part(part, order)))
@@ -178,24 +178,24 @@ class Issuer:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _issue_part(self, files: Sequence[FileToIssue], order: Order) -> list[Issued]:
-        digests = await self._in(self._file_threads, digest_files, [file.path for file in files])
+        digests = await self._in(self._worker, digest_files, [file.path for file in files])
         places, new = await self._place(digests, order, [file.receipt_path for file in files])
-        anchored = {row: await self._anchor(row) for row in dict.fromkeys(place.row for place in places)}
+        anchored = await self._anchor_all(places, new)
         for row, of in anchored.items():
-            if row != new:
+            if new is None or row != new.row:
                 owed = [
                     (place.index, file.receipt_path)
                     for place, file in zip(places, files, strict=True)
                     if place.row == row
                 ]
-                await self._in(self._file_threads, _write, of.batch, of.anchor, owed)
+                await self._hand_out(of.batch, of.anchor, owed)
         return [
             Issued(
                 file.path,
                 file.receipt_path,
                 anchored[place.row].batch.statement.batch_id,
                 anchored[place.row].anchor.tx_id,
-                place.row != new,
+                new is None or place.row != new.row,
             )
             for file, place in zip(files, places, strict=True)
         ]
@@ -207,9 +207,10 @@ class Issuer:
         for order in dict.fromkeys(order for _, order in requests):
             digests = list(dict.fromkeys(digest for digest, of in requests if of == order))
             try:
-                places, _ = await self._place(digests, order, None)
+                places, new = await self._place(digests, order, None)
+                anchored = await self._anchor_all(places, new)
                 for digest, place in zip(digests, places, strict=True):
-                    of = await self._anchor(place.row)
+                    of = anchored[place.row]
                     (answers[digest, order],) = checked_receipts(of.batch, of.anchor, [place.index])
             except ShirushiError as error:
                 answers |= {(digest, order): error for digest in digests if (digest, order) not in answers}
@@ -217,13 +218,13 @@ class Issuer:
 
     async def _place(
         self, digests: Sequence[FileDigest], order: Order, receipt_paths: Sequence[str] | None
-    ) -> tuple[list[Place], int | None]:
-        return await self._in(self._journal_thread, self._place_now, digests, order, receipt_paths)
+    ) -> tuple[list[Place], Entry | None]:
+        return await self._in(self._worker, self._place_now, digests, order, receipt_paths)
 
     def _place_now(
         self, digests: Sequence[FileDigest], order: Order, receipt_paths: Sequence[str] | None
-    ) -> tuple[list[Place], int | None]:
-        """Find each certificate in the journal, and prepare a batch of those that are new; returns its row, if any.
+    ) -> tuple[list[Place], Entry | None]:
+        """Find each certificate in the journal, and prepare a batch of those that are new; returns its entry, if any.
 
         One call in the journal's one thread: no two batches can take up the same bytes.
         """
@@ -231,7 +232,7 @@ class Issuer:
         if not order.reissue:
             found = self._journal.find(order.document_type, [digest.sha256 for digest in digests])
         fresh = {digest.sha256: digest for digest in digests if digest.sha256 not in found}
-        row = None
+        new = None
         if fresh:
             batch = seal_batch(
                 tuple(fresh.values()),
@@ -244,26 +245,34 @@ class Issuer:
                 key=self._seal_key,
             )
             indexes = {sha256: index for index, sha256 in enumerate(fresh)}
-            row = self._journal.prepare(
-                batch,
-                [
-                    Delivery(indexes[digest.sha256], path)
-                    for digest, path in zip(digests, receipt_paths or (), strict=receipt_paths is not None)
-                    if digest.sha256 in indexes
-                ],
-                reissued=order.reissue,
-            )
+            deliveries = [
+                Delivery(indexes[digest.sha256], path)
+                for digest, path in zip(digests, receipt_paths or (), strict=receipt_paths is not None)
+                if digest.sha256 in indexes
+            ]
+            row = self._journal.prepare(batch, deliveries, reissued=order.reissue)
             found |= {sha256: Place(row, index) for sha256, index in indexes.items()}
-        return [found[digest.sha256] for digest in digests], row
+            new = Entry(row, State.PREPARED, batch, None, tuple(deliveries))
+        return [found[digest.sha256] for digest in digests], new
 
-    async def _anchor(self, row: int) -> _Anchored:
-        """Bring a batch to its end, whatever its state; all who ask for it at the same time share the work."""
+    async def _anchor_all(self, places: Iterable[Place], new: Entry | None) -> dict[int, _Anchored]:
+        """Bring all batches of these places to their end; the new one need not be read from the journal."""
+        # All are begun before any is waited for: until then nobody else can have changed the new one's state.
+        tasks = {row: self._begin(row, new) for row in dict.fromkeys(place.row for place in places)}
+        return {row: await asyncio.shield(task) for row, task in tasks.items()}
+
+    def _begin(self, row: int, prepared: Entry | None = None) -> asyncio.Task[_Anchored]:
+        """Return the task that brings a batch to its end, whatever its state.
+
+        All who ask for a batch at the same time share it: it is to be waited for with `asyncio.shield`.
+        """
         task = self._anchored.get(row)
         if task is None:
-            task = self._anchored[row] = asyncio.create_task(self._anchor_alone(row))
+            entry = prepared if prepared is not None and prepared.row == row else None
+            task = self._anchored[row] = asyncio.create_task(self._anchor(row, entry))
             task.add_done_callback(lambda done: self._settled(row, done))
         self._anchored.move_to_end(row)
-        return await asyncio.shield(task)  # others may wait for it too
+        return task
 
     def _settled(self, row: int, task: asyncio.Task[_Anchored]) -> None:
         """Keep a batch that is done for a while; one that failed is begun anew when it is asked for again."""
@@ -273,23 +282,35 @@ class Issuer:
         for oldest in done[: max(0, len(done) - BATCHES_KEPT)]:
             del self._anchored[oldest]
 
-    async def _anchor_alone(self, row: int) -> _Anchored:
-        entry = await self._in(self._journal_thread, self._journal.load, row)
+    async def _hand_out(
+        self, batch: Batch, anchor: IssuanceAnchor, owed: Sequence[tuple[int, str]], *, anew: bool = False
+    ) -> None:
+        """Check and write receipts, and return when they are on disk for good; `anew`: they cannot be there yet."""
+        try:
+            await self._in(self._worker, _write, batch, anchor, owed, anew)
+        finally:  # when some could not be written, the others are to stay too
+            # One sync for all: an fsync of each of thousands of small files takes seconds.
+            await self._in(self._waiting, os.sync)
+
+    async def _anchor(self, row: int, entry: Entry | None) -> _Anchored:
+        anew = entry is not None
+        if entry is None:
+            entry = await self._in(self._worker, self._journal.load, row)
         batch, anchor = entry.batch, entry.anchor
         if anchor is None:
             anchor = await self._submit(row, batch)
-            await self._in(self._journal_thread, self._journal.commit, row, anchor)
+            await self._in(self._worker, self._journal.commit, row, anchor)
         if entry.state in (State.PREPARED, State.COMMITTED):
             owed = [(delivery.index, delivery.receipt_path) for delivery in entry.deliveries]
-            await self._in(self._file_threads, _write, batch, anchor, owed)
-            await self._in(self._journal_thread, self._journal.deliver, row)
+            await self._hand_out(batch, anchor, owed, anew=anew)
+            await self._in(self._worker, self._journal.deliver, row)
         return _Anchored(batch, anchor, tuple(delivery.receipt_path for delivery in entry.deliveries))
 
     async def _submit(self, row: int, batch: Batch) -> IssuanceAnchor:
         try:
             anchor = await self._ledger.submit_issue(batch.statement, batch.seal)
         except ContractError:
-            await self._in(self._journal_thread, self._journal.refuse, row)
+            await self._in(self._worker, self._journal.refuse, row)
             raise
         if (anchor.statement, anchor.seal) != (batch.statement, batch.seal):
             raise LedgerAnswerError(
@@ -306,7 +327,9 @@ def _take(files: Iterator[FileToIssue], count: int) -> list[FileToIssue]:
     return list(islice(files, count))
 
 
-def _write(batch: Batch, anchor: IssuanceAnchor, owed: Sequence[tuple[int, str]]) -> None:
-    """Check and write receipts; ReceiptCheckError stops before the receipt it is about."""
-    receipts = checked_receipts(batch, anchor, [index for index, _ in owed])
-    write_receipts(zip((path for _, path in owed), receipts, strict=True))
+def _write(batch: Batch, anchor: IssuanceAnchor, owed: Sequence[tuple[int, str]], anew: bool) -> None:
+    """Check receipts, and write those that are not there; ReceiptCheckError comes before any is written."""
+    # All are made before any is written: Python is slower when it calls the system in between.
+    checked = list(checked_receipts(batch, anchor, [index for index, _ in owed]))
+    receipts = zip((path for _, path in owed), checked, strict=True)
+    write_receipts(receipts if anew else missing_receipts(receipts))

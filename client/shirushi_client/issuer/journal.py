@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
+from struct import Struct
 from types import TracebackType
 from typing import Any, Self
 
@@ -36,7 +37,6 @@ from shirushi_core.proofs.canonical import decode, encode
 from shirushi_core.proofs.commitment import DIGEST_SIZE
 from shirushi_core.proofs.seal import Seal
 
-SIZE_BYTES = 8
 LOOKUP = 500
 """Digests looked up in one query: below sqlite's smallest limit of parameters."""
 
@@ -133,7 +133,7 @@ class Journal:
 
     def find(self, document_type: str, digests: Sequence[bytes]) -> dict[bytes, Place]:
         """Return where these bytes were issued as this document type, those that were."""
-        keys = {_key(document_type, digest): digest for digest in digests}
+        keys = dict(zip(_keys(document_type, digests), digests, strict=True))
         wanted, found = list(keys), dict[bytes, Place]()
         for start in range(0, len(wanted), LOOKUP):
             part = wanted[start : start + LOOKUP]
@@ -158,7 +158,7 @@ class Journal:
                     encode(batch.seal.to_json()),
                     b"".join(batch.salts),
                     b"".join([certificate.sha256 for certificate in certificates]),
-                    b"".join([certificate.size.to_bytes(SIZE_BYTES, "big") for certificate in certificates]),
+                    _sizes(len(certificates)).pack(*[certificate.size for certificate in certificates]),
                     # File names need not be UTF-8: this encoder writes what is not as escapes.
                     json.dumps([(delivery.index, delivery.receipt_path) for delivery in deliveries]),
                     reissued,
@@ -190,8 +190,7 @@ class Journal:
         entry = self.load(row)
         document_type = entry.batch.statement.document_type
         with self._transaction():
-            for certificate in entry.batch.certificates:
-                key = _key(document_type, certificate.sha256)
+            for key in _keys(document_type, [certificate.sha256 for certificate in entry.batch.certificates]):
                 self._execute(
                     "DELETE FROM certificates WHERE key = ? AND place >> ? = ?", (key, _INDEX_BITS, row)
                 )
@@ -230,13 +229,12 @@ class Journal:
         return {State(state): count for state, count in rows}
 
     def _index(self, row: int, batch: Batch) -> None:
-        document_type = batch.statement.document_type
-        places = [
-            (_key(document_type, certificate.sha256), row << _INDEX_BITS | index)
-            for index, certificate in enumerate(batch.certificates)
-        ]
+        keys = _keys(
+            batch.statement.document_type, [certificate.sha256 for certificate in batch.certificates]
+        )
         # In the order of the tree that they go into: each of its pages is touched once.
-        self._database.executemany("INSERT OR REPLACE INTO certificates VALUES (?, ?)", sorted(places))
+        places = sorted(zip(keys, range(row << _INDEX_BITS, (row + 1) << _INDEX_BITS), strict=False))
+        self._database.executemany("INSERT OR REPLACE INTO certificates VALUES (?, ?)", places)
 
     def _update(self, row: int, present: State, assignments: str, *values: State | bytes) -> None:
         changed = self._execute(
@@ -263,19 +261,24 @@ class Journal:
             raise JournalError(f"the issuer's journal {self._path} cannot be used: {error}") from error
 
 
-def _key(document_type: str, digest: bytes) -> bytes:
-    """Return what stands for a certificate in the index: short, for a million of them are to stay in memory."""
-    return sha256(document_type.encode() + b"\0" + digest).digest()[:KEY_BYTES]
+def _keys(document_type: str, digests: Iterable[bytes]) -> list[bytes]:
+    """Return what stands for certificates in the index: short, for a million of them are to stay in memory."""
+    beginning = document_type.encode() + b"\0"
+    return [sha256(beginning + digest).digest()[:KEY_BYTES] for digest in digests]
+
+
+def _sizes(count: int) -> Struct:
+    return Struct(f">{count}Q")
 
 
 def _certificates(digests: bytes, sizes: bytes) -> list[FileDigest]:
-    return [
-        FileDigest(
-            digests[index * DIGEST_SIZE : (index + 1) * DIGEST_SIZE],
-            int.from_bytes(sizes[index * SIZE_BYTES : (index + 1) * SIZE_BYTES], "big"),
+    parted = [digests[start : start + DIGEST_SIZE] for start in range(0, len(digests), DIGEST_SIZE)]
+    form = _sizes(len(parted))
+    if len(sizes) != form.size:
+        raise JournalError(
+            f"expected sizes of {len(parted)} certificates in the journal, found {len(sizes)} bytes"
         )
-        for index in range(len(digests) // DIGEST_SIZE)
-    ]
+    return [FileDigest(*each) for each in zip(parted, form.unpack(sizes), strict=True)]
 
 
 def _lock(path: Path) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,27 +18,27 @@ class ReceiptWriteError(ShirushiError):
 
 def write_receipt(path: str, data: bytes) -> None:
     """Write a receipt file: a temporary file in the same folder, then renamed; raises ReceiptWriteError."""
-    folder, name = os.path.split(path)
+    folder, slash, name = path.rpartition("/")
     # Always the same name: what a crash left there is replaced when the receipt is written again.
-    temporary = os.path.join(folder, f".{name}.partial")  # noqa: PTH118 (once for each of a million files)
+    temporary = f"{folder}{slash}.{name}.partial"
     try:
         descriptor = os.open(
             temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666
         )
         try:
-            view = memoryview(data)
-            while view:
-                view = view[os.write(descriptor, view) :]
+            written = os.write(descriptor, data)
+            while written < len(data):
+                written += os.write(descriptor, data[written:])
         finally:
             os.close(descriptor)
-        os.replace(temporary, path)  # noqa: PTH105 (as above)
+        os.replace(temporary, path)  # noqa: PTH105 (once for each of a million files)
     except OSError as error:
         _remove(temporary)
         raise ReceiptWriteError(f"the receipt {path} cannot be written: {error.strerror}") from error
 
 
 def write_receipts(receipts: Iterable[tuple[str, bytes]]) -> None:
-    """Write (path, data) pairs, and return when they are on disk for good; those that are there already are left.
+    """Write (path, data) pairs; that they are on disk for good is up to the caller.
 
     One that cannot be written does not keep the others back; then raises ReceiptWriteError for the first, with the
     number of all that failed.
@@ -46,16 +46,18 @@ def write_receipts(receipts: Iterable[tuple[str, bytes]]) -> None:
     failures = []
     for path, data in receipts:
         try:
-            if not _holds(path, data):
-                write_receipt(path, data)
+            write_receipt(path, data)
         except ReceiptWriteError as error:
             failures.append(error)
-    # One sync for all: an fsync of each of thousands of small files takes seconds.
-    os.sync()
     if len(failures) > 1:
         raise ReceiptWriteError(f"{failures[0]} (and {len(failures) - 1} more)") from failures[0]
     if failures:
         raise failures[0]
+
+
+def missing_receipts(receipts: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
+    """Yield those of (path, data) pairs whose file is not there already with the same bytes."""
+    return ((path, data) for path, data in receipts if not _holds(path, data))
 
 
 def _holds(path: str, data: bytes) -> bool:

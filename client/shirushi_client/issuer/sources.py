@@ -20,23 +20,23 @@ def files_to_issue(paths: Sequence[Path], out: Path | None = None) -> Iterator[F
 
     In folders, receipts and hidden files are passed over. Receipts go beside their files, or into `out`, where a
     folder's files keep their places relative to it. One file at a time is in memory, whatever a folder holds. Raises
-    CertificateFileError for the first that cannot be issued.
+    CertificateFileError for a folder that cannot be read or holds nothing, and for a receipt; the files themselves are
+    looked at by `check_files`, and again when they are read.
     """
     for path in paths:
         if path.is_dir() and not path.is_symlink():
             empty = True
+            source = _beginning(path)
+            target = source if out is None else _beginning(out)
             for file in _walk(str(path)):
                 empty = False
-                check_readable(file)
-                relative = os.path.relpath(file, path)
-                yield FileToIssue(file, f"{file if out is None else out / relative}{SUFFIX}")
+                yield FileToIssue(file, f"{target}{file[len(source) :]}{SUFFIX}")
             if empty:
                 raise NothingToIssueError(f"the folder {path} holds no file to issue")
         elif path.name.endswith(SUFFIX):
             raise CertificateFileError(f"{path} is a receipt: name the certificate it belongs to")
         else:
-            check_readable(str(path))
-            yield FileToIssue(str(path), f"{path if out is None else out / path.name}{SUFFIX}")
+            yield FileToIssue(str(path), f"{path if out is None else _beginning(out) + path.name}{SUFFIX}")
 
 
 def check_files(paths: Sequence[Path], out: Path | None = None) -> int:
@@ -48,6 +48,7 @@ def check_files(paths: Sequence[Path], out: Path | None = None) -> int:
     count, last_folder, taken = 0, "", set[str]()
     for file in files_to_issue(paths, out):
         count += 1
+        check_readable(file.path)
         folder = os.path.dirname(file.receipt_path)  # noqa: PTH120 (once for each of a million files)
         if folder != last_folder:
             _check_writable(Path(folder))
@@ -59,6 +60,11 @@ def check_files(paths: Sequence[Path], out: Path | None = None) -> int:
                 )
             taken.add(file.receipt_path)
     return count
+
+
+def _beginning(folder: Path) -> str:
+    """Return what the paths of a folder's files begin with."""
+    return os.path.join(folder, "")  # noqa: PTH118 (a Path would drop the separator)
 
 
 def _walk(folder: str) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -75,13 +75,15 @@ class Receipt:
         if self.extra:
             return encode(self.to_json()) + b"\n"
         # A batch is thousands of receipts that share an anchor: write out the canonical form, encode the anchor once.
-        path = ",".join([f'"{node.hex()}"' for node in self.path])
-        return (
-            f'{{"anchor":{_anchor_text(self.anchor)},'
-            f'"batch":{{"index":{self.index},"path":[{path}]}},'
-            f'"certificate":{{"sha256":"{self.certificate_sha256.hex()}","size":{self.certificate_size}}},'
-            f'"format":"{FORMAT}","ledger":"{self.anchor.statement.ledger}","salt":"{self.salt.hex()}"}}\n'
-        ).encode()
+        own = own_part(
+            self.index,
+            self.path,
+            self.certificate_sha256,
+            self.certificate_size,
+            self.anchor.statement.ledger,
+            self.salt,
+        )
+        return f'{{"anchor":{_anchor_text(self.anchor)},'.encode() + own
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Receipt:
@@ -102,6 +104,23 @@ class Receipt:
             anchor=anchor,
             extra={name: member for name, member in members.items() if name not in _FIELDS},
         )
+
+
+def own_part(
+    index: int,
+    path: Sequence[bytes],
+    certificate_sha256: bytes,
+    certificate_size: int,
+    ledger: str,
+    salt: bytes,
+) -> bytes:
+    """Return what follows the anchor in a receipt's canonical bytes; receipts of one batch share what is before."""
+    nodes = '"' + '","'.join([node.hex() for node in path]) + '"' if path else ""
+    return (
+        f'"batch":{{"index":{index},"path":[{nodes}]}},'
+        f'"certificate":{{"sha256":"{certificate_sha256.hex()}","size":{certificate_size}}},'
+        f'"format":"{FORMAT}","ledger":"{ledger}","salt":"{salt.hex()}"}}\n'
+    ).encode()
 
 
 def verify_in_batch(receipt: Receipt) -> Receipt:
