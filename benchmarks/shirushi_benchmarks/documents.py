@@ -17,6 +17,11 @@ from shirushi_client.session import ISSUER, open_session
 
 FILES_PER_FOLDER = 1000
 
+RECEIPT_BYTES = 2048
+"""About the size of a receipt in a batch of thousands."""
+
+PLAIN_FILES = 4096
+
 
 def make_documents(folder: Path, *, count: int, size: int) -> None:
     """Write `count` files of `size` random bytes, in sub-folders of FILES_PER_FOLDER."""
@@ -25,6 +30,17 @@ def make_documents(folder: Path, *, count: int, size: int) -> None:
         part.mkdir(parents=True)
         for number in range(start, min(start + FILES_PER_FOLDER, count)):
             (part / f"{number:07d}.pdf").write_bytes(os.urandom(size))
+
+
+def _plain_files_per_second(folder: Path) -> float:
+    """Return how many files of a receipt's size the file system takes a second: what no issuer here can go beyond."""
+    content = os.urandom(RECEIPT_BYTES)
+    folder.mkdir()
+    started = time.perf_counter()
+    for number in range(PLAIN_FILES):
+        (folder / f"{number:07d}").write_bytes(content)
+    os.sync()
+    return round(PLAIN_FILES / (time.perf_counter() - started))
 
 
 async def measure_documents(data: Path, folder: Path, *, count: int, size: int, batch: int) -> Measurement:
@@ -56,5 +72,6 @@ async def measure_documents(data: Path, folder: Path, *, count: int, size: int, 
         stages={
             "issuer_cpu_seconds_per_thousand": round(1000 * cpu / max(issued, 1), 4),
             "issuer_peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+            "plain_files_per_second": _plain_files_per_second(folder.parent / "plain"),
         },
     )
