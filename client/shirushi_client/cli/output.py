@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -41,6 +42,11 @@ def console() -> Console:
 def note(text: str) -> None:
     """Tell a person something that is not the result."""
     print(text, file=sys.stderr)  # noqa: T201
+
+
+def command_name() -> str:
+    """Return how to call this command again: by its name where that is found, else by the path it was called by."""
+    return "shirushi" if shutil.which("shirushi") else sys.argv[0]
 
 
 def print_json(value: Json) -> None:

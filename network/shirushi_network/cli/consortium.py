@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from shirushi_client.cli import options
-from shirushi_client.cli.output import console, note, print_json, table
+from shirushi_client.cli.output import command_name, console, note, print_json, table
 from shirushi_client.profile import data_folder
 from shirushi_network import bring_up
 from shirushi_network.chaincode_servers import parse_servers
@@ -73,18 +73,21 @@ def up(
     out.print(f"connection    {layout.connection}")
     out.print(f"log           {layout.log}")
     flag = "" if data is None else f" --data {layout.root}"
-    out.print(f"\nnext: shirushi issue FILE --type income-certificate{flag}")
+    out.print(f"\nnext: {command_name()} issue FILE --type income-certificate{flag}")
 
 
 @app.command()
-def down(data: options.Data = None) -> None:
+def down(data: options.Data = None, as_json: options.Json = False) -> None:
     """Stop the consortium; its ledger and keys stay.
 
     Example:
       shirushi consortium down
     """
-    layout = _layout(data)
-    note("the consortium has stopped" if bring_up.down(layout) else "no consortium was running")
+    was_running = bring_up.down(_layout(data))
+    if as_json:
+        print_json({"was_running": was_running})
+    else:
+        note("the consortium has stopped" if was_running else "no consortium was running")
 
 
 @app.command()
@@ -103,25 +106,31 @@ def status(data: options.Data = None, as_json: options.Json = False) -> None:
 
 
 @app.command()
-def stop(member: MemberId, data: options.Data = None) -> None:
+def stop(member: MemberId, data: options.Data = None, as_json: options.Json = False) -> None:
     """Stop one member, to see how the others go on without it.
 
     Example:
       shirushi consortium stop kaguya
     """
     ask(_layout(data).control_socket, {"do": "stop_member", "member": member})
-    note(f"{member} has stopped")
+    if as_json:
+        print_json({"member": member, "running": False})
+    else:
+        note(f"{member} has stopped")
 
 
 @app.command()
-def start(member: MemberId, data: options.Data = None) -> None:
+def start(member: MemberId, data: options.Data = None, as_json: options.Json = False) -> None:
     """Start a member that was stopped.
 
     Example:
       shirushi consortium start kaguya
     """
     ask(_layout(data).control_socket, {"do": "start_member", "member": member})
-    note(f"{member} has started")
+    if as_json:
+        print_json({"member": member, "running": True})
+    else:
+        note(f"{member} has started")
 
 
 def _layout(data: Path | None) -> Layout:

@@ -14,7 +14,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
-from shirushi_client.cli.output import console, note, table
+from shirushi_client.cli import options
+from shirushi_client.cli.output import command_name, console, note, print_json, table
+from shirushi_core.proofs.canonical import Json
 from shirushi_core.proofs.report import Verdict
 from shirushi_network import bring_up
 from shirushi_network.demo.pilot import RESIDENTS, Folders, Outcome, replay
@@ -44,6 +46,7 @@ def demo(
     out: Annotated[
         Path, typer.Option("--out", metavar="DIR", help="Where certificates, receipts and ledger go.")
     ] = Path("demo-output"),
+    as_json: options.Json = False,
 ) -> None:
     """Replay the pilot: certificates issued, submitted, verified, revoked; what came of it as a table.
 
@@ -65,7 +68,10 @@ def demo(
             outcome = asyncio.run(replay(folders, documents and documents.absolute(), advance))
     finally:
         bring_up.down(layout)
-    _show(outcome, folders, out, time.perf_counter() - started)
+    if as_json:
+        print_json(_to_json(outcome, folders))
+    else:
+        _show(outcome, folders, out, time.perf_counter() - started)
     if not outcome.as_expected:
         raise typer.Exit(1)
 
@@ -102,6 +108,27 @@ class _Bars:
         self._bars.update(self._tasks[what], completed=done)
 
 
+def _to_json(outcome: Outcome, folders: Folders) -> Json:
+    return {
+        "as_expected": outcome.as_expected,
+        "documents": [verdict.value for verdict in outcome.documents],
+        "folder": str(folders.root),
+        "issuing_ms": [round(1000 * seconds) for seconds in outcome.issuing],
+        "steps": [
+            {
+                "decided_by": step.decided_by,
+                "expected": step.expected.value,
+                "ms": round(1000 * step.seconds),
+                "step": {"en": step.en, "ja": step.ja},
+                "verdict": step.verdict.value,
+            }
+            for step in outcome.steps
+        ],
+        "verdicts": [verdict.value for verdict in outcome.verdicts],
+        "verifying_ms": [round(1000 * seconds) for seconds in outcome.verifying],
+    }
+
+
 def _show(outcome: Outcome, folders: Folders, shown_as: Path, seconds: float) -> None:
     out = console()
     out.print()
@@ -125,11 +152,12 @@ def _show(outcome: Outcome, folders: Folders, shown_as: Path, seconds: float) ->
     out.print(f"\nThis was a test ledger: its certificates never read as real ones. {seconds:.0f} s in all.")
     out.print(f"certificates and receipts: {shown_as}/certificates, {shown_as}/submitted\n")
     data = f"{shown_as}/consortium"
+    shirushi = command_name()
     out.print("next:")
-    out.print(f"  shirushi consortium up --data {data}")
-    out.print(f"  shirushi verify {shown_as}/submitted/income-certificate-003.pdf --data {data}")
-    out.print(f"  shirushi history {shown_as}/submitted/income-certificate-005.pdf --data {data}")
-    out.print(f"  shirushi consortium down --data {data}")
+    out.print(f"  {shirushi} consortium up --data {data}")
+    out.print(f"  {shirushi} verify {shown_as}/submitted/income-certificate-003.pdf --data {data}")
+    out.print(f"  {shirushi} history {shown_as}/submitted/income-certificate-005.pdf --data {data}")
+    out.print(f"  {shirushi} consortium down --data {data}")
 
 
 def _times(seconds: Sequence[float]) -> str:
