@@ -57,11 +57,12 @@ def test_short_writes_are_gone_on_with(tmp_path: Path, monkeypatch: pytest.Monke
     assert (tmp_path / "r").read_bytes() == b"ten bytes."
 
 
-def test_one_that_cannot_be_written_does_not_keep_the_others_back(tmp_path: Path) -> None:
-    good, bad = tmp_path / "good", tmp_path / "gone" / "bad"
-    with pytest.raises(ReceiptWriteError, match="bad"):
-        write_receipts([(str(bad), b"1"), (str(good), b"2")])
-    assert good.read_bytes() == b"2"
+def test_those_that_cannot_be_written_do_not_keep_the_others_back(tmp_path: Path) -> None:
+    receipts = [(str(tmp_path / ("gone" if n % 3 == 1 else "") / str(n)), b"%d" % n) for n in range(7)]
+    with pytest.raises(ReceiptWriteError, match=r"gone/1 cannot be written.*and 1 more"):
+        write_receipts(receipts)
+    written = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert written == {str(n): b"%d" % n for n in range(7) if n % 3 != 1}
 
 
 def test_only_receipts_that_are_there_as_they_should_be_are_not_missing(tmp_path: Path) -> None:
