@@ -28,8 +28,6 @@ from shirushi_core.fabric.policy import PolicyError, SignedData, evaluate_signed
 from shirushi_core.fabric.rwset import Version
 from shirushi_core.fabric.state_updates import update_bytes
 
-pytestmark = pytest.mark.xdist_group("fabric")
-
 DEFINITION = ("--name", "anchors", "--version", "1.0", "--sequence", "1")
 PACKAGE = "anchors_1.0:" + "0" * 64
 APPROVALS = 3

@@ -13,8 +13,6 @@ from tests.support.fabric_binaries import fabric_binary
 from shirushi_core.fabric.block import header_hash
 from shirushi_network.member_keys import USERS
 
-pytestmark = pytest.mark.xdist_group("fabric")
-
 
 def test_five_orderers_are_a_cluster_with_one_leader(network: NativeNetwork) -> None:
     for member in network.members:

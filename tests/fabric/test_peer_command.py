@@ -25,8 +25,6 @@ peer:
       Security: 256
 """
 
-pytestmark = pytest.mark.xdist_group("peer-command")
-
 
 class PeerCommand:
     """Runs `peer` as one member's admin."""

@@ -18,8 +18,6 @@ from shirushi_client.session import VERIFIER, open_session
 from shirushi_client.verifier.verifier import ReceiptFileError, Verifier
 from shirushi_core.proofs.report import Verdict
 
-pytestmark = pytest.mark.xdist_group("live-consortium")
-
 USAGE = 3
 FLIPS = 150
 

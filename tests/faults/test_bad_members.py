@@ -25,8 +25,6 @@ from tests.support.member_relay import (
 from shirushi_core.proofs.canonical import Json
 from shirushi_network.ports import free_ports
 
-pytestmark = pytest.mark.xdist_group("live-consortium")
-
 VALID, NOT_VALID, CANNOT_CONFIRM = 0, 1, 2
 
 

@@ -10,7 +10,6 @@ import time
 from hashlib import sha256
 from pathlib import Path
 
-import pytest
 from tests.support.live_consortium import LiveConsortium
 
 from shirushi_client.issuer.journal import Journal, State
@@ -19,8 +18,6 @@ from shirushi_client.session import VERIFIER, open_session
 from shirushi_client.verifier.verifier import Verifier
 from shirushi_core.proofs.receipt import Receipt, verify_file, verify_in_batch
 from shirushi_core.proofs.report import Verdict
-
-pytestmark = pytest.mark.xdist_group("live-consortium")
 
 ROOT = Path(__file__).parents[2]
 FILES = 320

@@ -17,8 +17,6 @@ from shirushi_client.issuer.issuer import FileToIssue
 from shirushi_client.issuer.journal import Journal, State
 from shirushi_client.ledger_errors import LedgerUnreachableError
 
-pytestmark = pytest.mark.xdist_group("live-consortium")
-
 METHODS = ["Submit", "CommitStatus"]
 """Calls after which the transaction is under way, or committed."""
 

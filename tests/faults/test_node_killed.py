@@ -24,8 +24,6 @@ from shirushi_core.proofs.anchor import IssuanceAnchor
 from shirushi_core.proofs.batch import BatchStatement
 from shirushi_core.proofs.seal import make_seal
 
-pytestmark = pytest.mark.xdist_group("node-kills")
-
 ROUNDS = 5
 IN_FLIGHT = 12
 DOCUMENT_TYPE = "killed-under-load"

@@ -22,8 +22,6 @@ from shirushi_node.ledger.definitions import ChaincodeDefinition, ExternalServer
 
 HERE = Path(__file__).parent / "node_chaincode"
 
-pytestmark = pytest.mark.xdist_group("npm-chaincode")
-
 
 class NodeServer:
     """The chaincode's process."""

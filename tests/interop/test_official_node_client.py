@@ -25,7 +25,6 @@ def results(node_project: Callable[[Path], Path], basic_network: Path) -> dict[s
     return {result["name"]: result for result in map(json.loads, finished.stdout.splitlines())}
 
 
-@pytest.mark.xdist_group("node-client")
 @pytest.mark.parametrize("case", CASES)
 def test_official_client(results: dict[str, dict[str, object]], case: str) -> None:
     assert results[case]["ok"], results[case].get("error")

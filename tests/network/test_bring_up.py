@@ -18,8 +18,6 @@ from shirushi_network.layout import Layout
 from shirushi_network.lock import lock_holder, single_process
 from shirushi_network.ports import free_ports
 
-pytestmark = pytest.mark.xdist_group("live-consortium")
-
 UP = [sys.executable, "-c", "from shirushi_client.cli.main import main; main()", "consortium", "up"]
 
 

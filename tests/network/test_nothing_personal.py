@@ -16,8 +16,6 @@ from tests.support.live_consortium import LiveConsortium
 from shirushi_core.proofs.receipt import Receipt
 from shirushi_network.demo.certificates import made_up_certificates, render_pdf
 
-pytestmark = pytest.mark.xdist_group("live-consortium")
-
 PEOPLE = {
     "tanaka-hanako": "氏名 田中花子 生年月日 平成二年三月四日 所得金額 4,812,345円",
     "sato-taro": "氏名 佐藤太郎 住所 福岡県飯塚市新立岩5番5号 所得金額 3,998,761円",

@@ -12,8 +12,6 @@ from tests.support.live_consortium import LiveConsortium
 
 from shirushi_core.fabric.signing import load_private_key
 
-pytestmark = pytest.mark.xdist_group("live-consortium")
-
 KEYS_OF_A_MEMBER = 10
 """Two authorities; peer and orderer with identity and TLS each; admin, issuer and client; the seal."""
 

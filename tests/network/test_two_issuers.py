@@ -11,8 +11,6 @@ from tests.support.live_consortium import LiveConsortium
 
 from shirushi_network.registration import city_record
 
-pytestmark = pytest.mark.xdist_group("live-consortium")
-
 SECOND = "chaintope-registry"
 VALID, NOT_VALID = 0, 1
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from shirushi_core.fabric.chaincode import Chaincode
 
@@ -33,4 +33,3 @@ class ChaincodeDefinition:
     sequence: int = 1
     endorsement_policy: bytes | None = None
     init_required: bool = False
-    labels: Mapping[str, str] = field(default_factory=dict)
