@@ -17,7 +17,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from shirushi_core.fabric.channel_config import BatchParameters
 from shirushi_core.fabric.genesis import genesis_block
 from shirushi_network.chaincode_servers import read_servers, write_servers
 from shirushi_network.connection_files import write_connection, write_profiles
@@ -30,13 +29,10 @@ from shirushi_network.member_keys import create_member, load_bundle
 from shirushi_network.ports import check_ports, with_ports
 from shirushi_network.registration import register_city
 from shirushi_network.topology import Topology, default_topology
+from shirushi_network.topology_file import read_topology, write_topology
 
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
-
-BATCH = BatchParameters(
-    max_message_count=500, absolute_max_bytes=10 << 20, preferred_max_bytes=2 << 20, timeout_seconds=0.2
-)
 
 Progress = Callable[[str], None]
 
@@ -96,9 +92,9 @@ def prepare(layout: Layout, topology: Topology, *, progress: Progress) -> None:
 
     Raises ConsortiumError, OSError.
     """
-    if not layout.topology.exists() or Topology.read(layout.topology) != topology:
+    if not layout.topology.exists() or read_topology(layout.topology) != topology:
         layout.genesis.unlink(missing_ok=True)  # it names the ports
-        write_atomically(layout.topology, topology.to_bytes())
+        write_topology(layout.topology, topology)
     now = datetime.now(UTC)
     for member in topology.members:
         if not (layout.members / member.id).exists():
@@ -109,7 +105,7 @@ def prepare(layout: Layout, topology: Topology, *, progress: Progress) -> None:
         bundles = [load_bundle(layout.members, member) for member in topology.members]
         write_atomically(
             layout.genesis,
-            genesis_block(topology.channel, bundles, BATCH).SerializeToString(deterministic=True),
+            genesis_block(topology.channel, bundles, topology.blocks).SerializeToString(deterministic=True),
         )
 
 
@@ -123,21 +119,21 @@ def _topology(layout: Layout, base_port: int | None) -> Topology:
             f"the ledger of the consortium in {layout.root} is gone: put {layout.ledger.name}/ back from a backup, or "
             "use another data folder for a new consortium"
         )
-    known = Topology.read(layout.topology) if layout.topology.exists() else None
+    known = read_topology(layout.topology) if layout.topology.exists() else None
     if known is None:
         topology = with_ports(default_topology(), base_port)
-    elif not base_port or base_port == known.members[0].peer_port:
+    elif not base_port or base_port == known.members[0].peer.port:
         topology = known
     elif not layout.ledger.exists():
         topology = with_ports(known, base_port)
     else:
         raise ConsortiumError(
-            f"the consortium in {layout.root} has its ports from {known.members[0].peer_port} on: "
+            f"the consortium in {layout.root} has its ports from {known.members[0].peer.port} on: "
             "leave --base-port out, or use another data folder"
         )
     if not _is_running(layout):
         other_ports = "" if layout.ledger.exists() else ", or choose other ports with --base-port"
-        check_ports(topology, f"stop what uses it{other_ports}")
+        check_ports(topology.members, f"stop what uses it{other_ports}", nodes=("peer", "orderer"))
     return topology
 
 

@@ -20,7 +20,7 @@ def write_connection(layout: Layout, topology: Topology) -> None:
             "id": member.id,
             "msp_id": member.msp_id,
             "name": {"en": member.name_en, "ja": member.name_ja},
-            "peer": f"{member.host}:{member.peer_port}",
+            "peer": f"{member.peer.address}",
             "tls_name": None,
             "tls_root": f"members/{member.id}/tlsca/cert.pem",
         }
@@ -41,9 +41,9 @@ def write_connection(layout: Layout, topology: Topology) -> None:
 def write_profiles(layout: Layout, topology: Topology) -> None:
     """Write the profiles: the city's issuer, a verifier, and each member's admin."""
     layout.users.mkdir(mode=0o700, exist_ok=True)
-    city = topology.members[0]
+    city = topology.member(topology.issuer.member)
     issuer = _identity(city, "issuer") | {
-        "issuer": topology.issuer,
+        "issuer": topology.issuer.id,
         "seal_key": f"members/{city.id}/users/issuer/seal/key.pem",
     }
     _write(layout, f"users/{ISSUER}.json", issuer)

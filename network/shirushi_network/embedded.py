@@ -15,6 +15,7 @@ from shirushi_network.errors import ConsortiumError
 from shirushi_network.layout import Layout
 from shirushi_network.member_keys import load_signing_identity, load_tls
 from shirushi_network.topology import Member, Topology
+from shirushi_network.topology_file import read_topology
 from shirushi_node.ledger.clock import system_clock
 from shirushi_node.ledger.definitions import ChaincodeDefinition, ExternalServer
 from shirushi_node.ledger.ledger import OrdererIdentity
@@ -27,6 +28,10 @@ def member_node(layout: Layout, member: Member, consenters: tuple[Consenter, ...
     """Load what the node needs of one member: identities, TLS keys, addresses."""
     home = layout.members / member.id
     consenter = next((c for c in consenters if c.msp_id == member.msp_id), None)
+    if member.orderer is None:
+        raise ConsortiumError(
+            f"{layout.topology}: {member.id} has no orderer: in the embedded engine every member orders"
+        )
     if consenter is None:
         raise ConsortiumError(f"{layout.genesis}: no consenter of {member.msp_id}: it is of another topology")
     peer, orderer = home / "peers" / "peer0", home / "orderers" / "orderer0"
@@ -36,8 +41,8 @@ def member_node(layout: Layout, member: Member, consenters: tuple[Consenter, ...
         msp_id=member.msp_id,
         peer_identity=load_signing_identity(peer / "msp", member.msp_id),
         orderer_identity=OrdererIdentity(consenter.id, load_signing_identity(orderer / "msp", member.msp_id)),
-        peer_address=f"{member.host}:{member.peer_port}",
-        orderer_address=f"{member.host}:{member.orderer_port}",
+        peer_address=f"{member.peer.address}",
+        orderer_address=f"{member.orderer.address}",
         peer_tls=TlsKeyPair(peer_certificate, peer_key),
         orderer_tls=TlsKeyPair(orderer_certificate, orderer_key),
     )
@@ -53,7 +58,7 @@ class EmbeddedConsortium:
     @classmethod
     def load(cls, layout: Layout) -> EmbeddedConsortium:
         """Load keys and genesis block from a data folder; raises ConsortiumError or an error naming the file."""
-        topology = Topology.read(layout.topology)
+        topology = read_topology(layout.topology)
         genesis = layout.genesis.read_bytes()
         consenters = from_config_block(common_pb2.Block.FromString(genesis)).consenters
         members = [member_node(layout, member, consenters) for member in topology.members]

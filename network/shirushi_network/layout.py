@@ -2,7 +2,7 @@
 
 DATA/
 consortium.json        connection file: members, endpoints, TLS roots (public)
-topology.json          members, ports, channel
+topology.toml          members, nodes, channel
 genesis.block          the channel's genesis block
 members/<id>/...       one folder for each member, in Fabric's own layout; private keys 0600
 users/<profile>.json   which identity a command uses
@@ -34,7 +34,7 @@ class Layout:
 
     @property
     def topology(self) -> Path:
-        return self.root / "topology.json"
+        return self.root / "topology.toml"
 
     @property
     def genesis(self) -> Path:

@@ -115,6 +115,8 @@ def load_bundle(root: Path, member: Member) -> MemberBundle:
     """Load a member's public material for the genesis block; reads no private key. Raises MemberKeysError."""
     home = root / member.id
     orderer = home / "orderers" / ORDERER
+    if member.orderer is None:
+        raise MemberKeysError(f"{member.id} has no orderer: a bundle names one")
     return MemberBundle(
         member_id=member.id,
         msp_id=member.msp_id,
@@ -122,10 +124,10 @@ def load_bundle(root: Path, member: Member) -> MemberBundle:
         tls_ca_certificates=(_read(home / "tlsca" / "cert.pem"),),
         orderer_certificate=_read(_only_file(orderer / "msp" / "signcerts")),
         orderer_tls_certificate=_read(orderer / "tls" / "server.crt"),
-        orderer_host=member.host,
-        orderer_port=member.orderer_port,
-        peer_host=member.host,
-        peer_port=member.peer_port,
+        orderer_host=member.orderer.host,
+        orderer_port=member.orderer.port,
+        peer_host=member.peer.host,
+        peer_port=member.peer.port,
     )
 
 
@@ -142,9 +144,12 @@ class _Writer:
         for folder, pair in (("ca", ca), ("tlsca", tls_ca)):
             _write_pair(home / folder, pair, "cert.pem", "key.pem")
         _write_msp(home / "msp", ca, tls_ca, None)
-        for kind, name, role in (("peers", PEER, Role.PEER), ("orderers", ORDERER, Role.ORDERER)):
+        nodes = [("peers", PEER, Role.PEER, self.member.peer.host)]
+        if self.member.orderer is not None:
+            nodes.append(("orderers", ORDERER, Role.ORDERER, self.member.orderer.host))
+        for kind, name, role, host in nodes:
             _write_msp(home / kind / name / "msp", ca, tls_ca, self._enrol(ca, name, role))
-            _write_pair(home / kind / name / "tls", self._tls(tls_ca, name), "server.crt", "server.key")
+            _write_pair(home / kind / name / "tls", self._tls(tls_ca, name, host), "server.crt", "server.key")
             _write_public(home / kind / name / "tls" / "ca.crt", tls_ca.certificate_pem)
         for name, role in USERS.items():
             _write_msp(home / "users" / name / "msp", ca, tls_ca, self._enrol(ca, name, role))
@@ -174,13 +179,13 @@ class _Writer:
             self.period,
         )
 
-    def _tls(self, tls_ca: KeyPair, name: str) -> KeyPair:
+    def _tls(self, tls_ca: KeyPair, name: str, host: str) -> KeyPair:
         common_name = self._called(name)
         return certificates.tls_server(
             tls_ca,
             self.member.name_en,
             common_name,
-            [common_name, *_names_of(self.member.host)],
+            [common_name, *_names_of(host)],
             _new_key(),
             x509.random_serial_number(),
             self.period,

@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 import random
 import socket
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from shirushi_network.errors import ConsortiumError
-from shirushi_network.topology import Topology
+from shirushi_network.topology import Member, Topology, is_loopback, member_on
 
 DEFAULT_BASE_PORT = 17050
 PORTS_PER_MEMBER = 10
+"""How far apart members' first ports are."""
+
+PORTS_USED = 7
+"""Ports a member's nodes listen on, in the order of topology.member_on."""
 
 # Below what Linux and macOS hand out for outgoing connections: such a port may be taken again after a restart.
 _FREE = range(20_000, 32_000)
@@ -24,15 +29,22 @@ class PortInUseError(ConsortiumError):
 def with_ports(topology: Topology, base_port: int | None) -> Topology:
     """Return the topology with its ports from `base_port` on (None: the default; 0: any free ones)."""
     if base_port == 0:
-        ports = free_ports(2 * len(topology.members))
+        ports = free_ports(PORTS_USED * len(topology.members))
     else:
         first = DEFAULT_BASE_PORT if base_port is None else base_port
-        ports = [first + PORTS_PER_MEMBER * i + j for i in range(len(topology.members)) for j in (0, 1)]
+        ports = [
+            first + PORTS_PER_MEMBER * i + j for i in range(len(topology.members)) for j in range(PORTS_USED)
+        ]
     members = tuple(
-        replace(member, peer_port=ports[2 * i], orderer_port=ports[2 * i + 1])
+        _on_ports(member, ports[PORTS_USED * i : PORTS_USED * (i + 1)])
         for i, member in enumerate(topology.members)
     )
     return replace(topology, members=members)
+
+
+def _on_ports(member: Member, ports: Sequence[int]) -> Member:
+    moved = member_on(member.id, member.msp_id, member.name_ja, member.name_en, member.peer.host, ports)
+    return moved if member.orderer else replace(moved, orderer=None)
 
 
 def free_ports(count: int) -> list[int]:
@@ -46,14 +58,17 @@ def free_ports(count: int) -> list[int]:
     raise PortInUseError(f"expected {count} free ports from {_FREE.start} to {_FREE.stop - 1}, found fewer")
 
 
-def check_ports(topology: Topology, advice: str) -> None:
-    """Raise PortInUseError, naming member and port, unless every node of the topology can listen."""
-    for member in topology.members:
-        for node, port in (("peer", member.peer_port), ("orderer", member.orderer_port)):
-            problem = _problem(member.host, port)
-            if problem is not None:
+def check_ports(members: Iterable[Member], advice: str, *, nodes: Collection[str] | None = None) -> None:
+    """Raise PortInUseError, naming member and port, unless every node can listen on this machine.
+
+    `nodes` are the listeners to look at, by their names in Member.listeners(); None is all of them.
+    """
+    for member in members:
+        for node, host, port in member.listeners():
+            problem = _problem(host if is_loopback(host) else "0.0.0.0", port)  # noqa: S104
+            if problem is not None and (nodes is None or node in nodes):
                 raise PortInUseError(
-                    f"the {node} of {member.name_en} cannot listen on port {port} of {member.host}: {problem}; {advice}"
+                    f"the {node} of {member.name_en} cannot listen on port {port} of {host}: {problem}; {advice}"
                 )
 
 

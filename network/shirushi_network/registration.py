@@ -59,20 +59,20 @@ def city_record(layout: Layout, member: Member, issuer_id: str) -> IssuerRecord:
 
 
 async def register_city(layout: Layout, topology: Topology) -> None:
-    """Register the first member as an issuer, unless it is registered already.
+    """Register the issuer that the topology names, unless it is registered already.
 
     Raises RegistrationError if the members' admins could not bring it about.
     """
-    city = topology.members[0]
-    record = city_record(layout, city, topology.issuer)
+    city = topology.member(topology.issuer.member)
+    record = city_record(layout, city, topology.issuer.id)
     try:
         async with asyncio.timeout(60):
             async with _admin_contract(layout, topology, city) as contract:
                 if await _is_registered(contract, record.id):
                     return
                 proposal = await _submit(contract, "propose_issuer", {"record": record.to_json()})
-            majority = len(topology.members) // 2 + 1
-            for member in topology.members[1:majority]:
+            others = [member for member in topology.members if member != city]
+            for member in others[: topology.majority - 1]:
                 async with _admin_contract(layout, topology, member) as contract:
                     await _submit(contract, "approve_issuer", {"proposal_id": proposal["proposal_id"]})
     except (GatewayError, CommitError, TimeoutError) as error:
@@ -98,7 +98,7 @@ async def _admin_contract(layout: Layout, topology: Topology, member: Member) ->
     home = layout.members / member.id
     signing = load_signing_identity(home / "users" / "admin" / "msp", member.msp_id)
     credentials = grpc.ssl_channel_credentials((home / "tlsca" / "cert.pem").read_bytes())
-    async with grpc.aio.secure_channel(f"{member.host}:{member.peer_port}", credentials) as channel:
+    async with grpc.aio.secure_channel(f"{member.peer.address}", credentials) as channel:
         identity = Identity(member.msp_id, signing.identity.certificate_pem)
         async with connect(channel, identity, signers.from_private_key(signing.key)) as gateway:
             yield gateway.get_network(topology.channel).get_contract(CHAINCODE)

@@ -1,76 +1,172 @@
-"""The consortium as data: its channel, its members and where their nodes listen.
+"""The consortium as data: its channel, its members, where their nodes listen, and what they agreed to run.
 
-topology.json: {"channel", "issuer", "quorum", "members": [{"id", "msp_id", "name_ja", "name_en", "host", "peer_port",
-"orderer_port"}]}. Strict both ways: unknown, missing or repeated fields are refused.
+Everything else is rendered from it: genesis block, node configurations, compose file, connection files, monitoring
+targets. Its file form is in topology_file.py.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from shirushi_core.errors import InvalidInputError
+from shirushi_core.fabric.bft_parameters import BftParameters
+from shirushi_core.fabric.channel_config import BatchParameters
+from shirushi_core.fabric.policy_text import parse_policy_text
 
 DEFAULT_CHANNEL = "shirushi-test"
-DEFAULT_ISSUER = "iizuka-city"
 DEFAULT_PORT = 17050
-
-MAX_FILE_BYTES = 256 * 1024
+MAJORITY = "majority"
 MAX_MEMBERS = 64
+
+DEFAULT_BLOCKS = BatchParameters(
+    max_message_count=500, absolute_max_bytes=10 << 20, preferred_max_bytes=2 << 20, timeout_seconds=0.2
+)
 
 _ID = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _MSP_ID = re.compile(r"[A-Za-z][A-Za-z0-9.-]{0,63}")
 _CHANNEL = re.compile(r"[a-z][a-z0-9.-]{0,248}")
+_VERSION = re.compile(r"[A-Za-z0-9]+([.+_-][A-Za-z0-9]+)*")
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(\.(?!-)[A-Za-z0-9-]{1,63})*")
 _MAX_NAME = 200
+_LOOPBACK = re.compile(r"localhost|127\.[0-9.]+")
+
+
+@dataclass(frozen=True, slots=True)
+class PeerNode:
+    """A member's peer: where others reach it, and the port of its health and metrics on its own machine."""
+
+    host: str
+    port: int
+    operations_port: int
+
+    @property
+    def address(self) -> str:
+        """host:port."""
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class OrdererNode:
+    """A member's orderer; `admin_port` is channel participation, on its own machine like `operations_port`."""
+
+    host: str
+    port: int
+    admin_port: int
+    operations_port: int
+
+    @property
+    def address(self) -> str:
+        """host:port."""
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class ChaincodeNode:
+    """A member's chaincode service: where its own peer dials it, and its health and metrics."""
+
+    host: str
+    port: int
+    operations_port: int
+
+    @property
+    def address(self) -> str:
+        """host:port."""
+        return f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One member: its names, its MSP, and where its peer and its orderer listen."""
+    """One member: its names, its MSP, and the nodes it runs. Without an orderer it only endorses and keeps the ledger."""
 
     id: str
     msp_id: str
     name_ja: str
     name_en: str
-    host: str
-    peer_port: int
-    orderer_port: int
+    peer: PeerNode
+    orderer: OrdererNode | None
+    chaincode: ChaincodeNode
 
     def __post_init__(self) -> None:
-        _check_text(self.id, _ID, "member id", "a lower-case letter, then letters, digits and dashes")
-        _check_text(self.msp_id, _MSP_ID, f"MSP id of {self.id}", "letters, digits, dots and dashes")
+        check_text(self.id, _ID, "member id", "a lower-case letter, then letters, digits and dashes")
+        check_text(self.msp_id, _MSP_ID, f"MSP id of {self.id}", "letters, digits, dots and dashes")
         for name in (self.name_ja, self.name_en):
             if not isinstance(name, str) or not 1 <= len(name) <= _MAX_NAME or not name.isprintable():
                 raise InvalidInputError(
                     f"name of {self.id}: expected 1 to {_MAX_NAME} printable characters, found {name!r}"
                 )
-        if not _is_host(self.host):
-            raise InvalidInputError(
-                f"host of {self.id}: expected a host name or an IPv4 address, found {self.host!r}"
-            )
-        for port in (self.peer_port, self.orderer_port):
+        for _, host, port in self.listeners():
+            if not _is_host(host):
+                raise InvalidInputError(
+                    f"host of {self.id}: expected a host name or an IPv4 address, found {host!r}"
+                )
             if type(port) is not int or not 1 <= port <= 65535:
                 raise InvalidInputError(f"port of {self.id}: expected 1 to 65535, found {port!r}")
+
+    def listeners(self) -> list[tuple[str, str, int]]:
+        """Return (what it is, host, port) of everything this member's nodes listen on."""
+        found = [
+            ("peer", self.peer.host, self.peer.port),
+            ("peer's operations endpoint", self.peer.host, self.peer.operations_port),
+            ("chaincode service", self.chaincode.host, self.chaincode.port),
+            ("chaincode service's operations endpoint", self.chaincode.host, self.chaincode.operations_port),
+        ]
+        if self.orderer is not None:
+            found += [
+                ("orderer", self.orderer.host, self.orderer.port),
+                ("orderer's admin endpoint", self.orderer.host, self.orderer.admin_port),
+                ("orderer's operations endpoint", self.orderer.host, self.orderer.operations_port),
+            ]
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class FirstIssuer:
+    """The issuer that is registered when the consortium starts: its id, and the member it belongs to."""
+
+    id: str = "iizuka-city"
+    member: str = "iizuka"
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorsDefinition:
+    """The definition of the anchors chaincode; `endorsement` is "majority" or a signature policy as text."""
+
+    version: str = "1.0"
+    sequence: int = 1
+    endorsement: str = MAJORITY
+
+    def __post_init__(self) -> None:
+        check_text(self.version, _VERSION, "anchors: version", "letters and digits, joined by . + - _")
+        if type(self.sequence) is not int or not 1 <= self.sequence < 1 << 31:
+            raise InvalidInputError(f"anchors: sequence: expected 1 or more, found {self.sequence!r}")
+        if self.endorsement != MAJORITY:
+            try:
+                parse_policy_text(self.endorsement)
+            except InvalidInputError as error:
+                raise InvalidInputError(
+                    f'anchors: endorsement: expected "{MAJORITY}" or a signature policy: {error}'
+                ) from None
 
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """A consortium: its channel, its members in order, how many of them must agree, and the first issuer's id."""
+    """A consortium: its channel, its members in order, how many of them must agree, and what they run."""
 
     channel: str
     members: tuple[Member, ...]
     quorum: int
-    issuer: str = DEFAULT_ISSUER
+    issuer: FirstIssuer = field(default_factory=FirstIssuer)
+    blocks: BatchParameters = DEFAULT_BLOCKS
+    bft: BftParameters = field(default_factory=BftParameters)
+    anchors: AnchorsDefinition = field(default_factory=AnchorsDefinition)
 
     def __post_init__(self) -> None:
-        _check_text(
+        check_text(
             self.channel, _CHANNEL, "channel", "a lower-case letter, then letters, digits, dots and dashes"
         )
-        _check_text(self.issuer, _ID, "issuer", "a lower-case letter, then letters, digits and dashes")
+        check_text(self.issuer.id, _ID, "issuer", "a lower-case letter, then letters, digits and dashes")
         if not 1 <= len(self.members) <= MAX_MEMBERS:
             raise InvalidInputError(f"members: expected 1 to {MAX_MEMBERS}, found {len(self.members)}")
         if type(self.quorum) is not int or not 1 <= self.quorum <= len(self.members):
@@ -78,41 +174,43 @@ class Topology:
         _check_distinct("id", [member.id for member in self.members])
         _check_distinct("MSP id", [member.msp_id for member in self.members])
         _check_distinct(
-            "address",
-            [f"{m.host}:{port}" for m in self.members for port in (m.peer_port, m.orderer_port)],
+            "address", [f"{host}:{port}" for m in self.members for _, host, port in m.listeners()]
         )
+        self.member(self.issuer.member)
+        if not any(member.orderer for member in self.members):
+            raise InvalidInputError("members: expected at least one with an orderer")
 
-    @classmethod
-    def read(cls, path: Path) -> Topology:
-        """Read a topology file; raises InvalidInputError naming the file."""
-        try:
-            with path.open("rb") as file:
-                return cls.from_bytes(file.read(MAX_FILE_BYTES + 1))
-        except OSError as error:
-            raise InvalidInputError(f"{path}: cannot be read: {error.strerror}") from error
-        except InvalidInputError as error:
-            raise InvalidInputError(f"{path}: {error}") from None
+    def member(self, member_id: str) -> Member:
+        """Return one member; raises InvalidInputError naming those there are."""
+        for member in self.members:
+            if member.id == member_id:
+                return member
+        known = ", ".join(member.id for member in self.members)
+        raise InvalidInputError(f"no member {member_id!r}; the members are {known}")
 
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Topology:
-        """Parse strictly; raises InvalidInputError."""
-        if len(data) > MAX_FILE_BYTES:
-            raise InvalidInputError(f"a topology has at most {MAX_FILE_BYTES} bytes")
-        try:
-            value = json.loads(data.decode(), object_pairs_hook=_object)
-        except (ValueError, RecursionError) as error:
-            raise InvalidInputError(f"not JSON: {error}") from None
-        _check_fields(value, [field.name for field in fields(cls)], "topology")
-        if not isinstance(value["members"], list):
-            raise InvalidInputError("members: expected an array")
-        for member in value["members"]:
-            _check_fields(member, [field.name for field in fields(Member)], "member")
-        members = tuple(Member(**member) for member in value["members"])
-        return cls(**{**value, "members": members})
+    @property
+    def majority(self) -> int:
+        """How many members' approvals a change takes."""
+        return len(self.members) // 2 + 1
 
-    def to_bytes(self) -> bytes:
-        """Return the JSON form, indented, for people to read."""
-        return json.dumps(asdict(self), ensure_ascii=False, indent=2).encode() + b"\n"
+
+def member_on(
+    member_id: str, msp_id: str, name_ja: str, name_en: str, host: str, ports: Sequence[int]
+) -> Member:
+    """Return a member all of whose nodes are on one host, on seven ports.
+
+    In this order: peer, orderer, peer operations, orderer admin, orderer operations, chaincode, chaincode operations.
+    """
+    peer, orderer, peer_operations, admin, orderer_operations, chaincode, chaincode_operations = ports
+    return Member(
+        member_id,
+        msp_id,
+        name_ja,
+        name_en,
+        peer=PeerNode(host, peer, peer_operations),
+        orderer=OrdererNode(host, orderer, admin, orderer_operations),
+        chaincode=ChaincodeNode(host, chaincode, chaincode_operations),
+    )
 
 
 def default_topology() -> Topology:
@@ -125,26 +223,19 @@ def default_topology() -> Topology:
         ("gcom", "GcomMSP", "Gcomホールディングス", "Gcom Holdings"),
     ]
     members = tuple(
-        Member(*each, "127.0.0.1", DEFAULT_PORT + 10 * number, DEFAULT_PORT + 10 * number + 1)
+        member_on(*each, "127.0.0.1", range(DEFAULT_PORT + 10 * number, DEFAULT_PORT + 10 * number + 7))
         for number, each in enumerate(names)
     )
     return Topology(DEFAULT_CHANNEL, members, quorum=3)
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a field is given twice")
-    return found
+def is_loopback(host: str) -> bool:
+    """Say whether a host is this machine, whoever says so."""
+    return _LOOPBACK.fullmatch(host) is not None
 
 
-def _check_fields(value: object, names: list[str], what: str) -> None:
-    if not isinstance(value, dict) or sorted(value) != sorted(names):
-        found = ", ".join(sorted(value)) if isinstance(value, dict) else type(value).__name__
-        raise InvalidInputError(f"{what}: expected an object of {', '.join(sorted(names))}; found {found}")
-
-
-def _check_text(value: object, pattern: re.Pattern[str], what: str, expected: str) -> None:
+def check_text(value: object, pattern: re.Pattern[str], what: str, expected: str) -> None:
+    """Raise InvalidInputError unless a value is text that matches."""
     if not isinstance(value, str) or not pattern.fullmatch(value):
         raise InvalidInputError(f"{what}: expected {expected}, found {value!r}")
 

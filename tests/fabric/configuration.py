@@ -10,17 +10,15 @@ from shirushi_network.member_keys import ORDERER, PEER
 from shirushi_network.topology import Member
 
 
-def orderer_configuration(
-    member: Member, home: Path, data: Path, *, admin_port: int, operations_port: int
-) -> bytes:
+def orderer_configuration(member: Member, home: Path, data: Path) -> bytes:
     """Return orderer.yaml: TLS everywhere, clients of the admin endpoint too, metrics for who leads."""
     node = home / "orderers" / ORDERER
     tls = _orderer_tls(node)
     return _written(
         {
             "General": {
-                "ListenAddress": member.host,
-                "ListenPort": member.orderer_port,
+                "ListenAddress": member.orderer.host,
+                "ListenPort": member.orderer.port,
                 "TLS": tls,
                 "Cluster": {
                     "ClientCertificate": tls["Certificate"],
@@ -35,10 +33,10 @@ def orderer_configuration(
             "FileLedger": {"Location": str(data / "ledger")},
             "Consensus": {"WALDir": str(data / "wal")},
             "Admin": {
-                "ListenAddress": f"{member.host}:{admin_port}",
+                "ListenAddress": f"{member.orderer.host}:{member.orderer.admin_port}",
                 "TLS": {**tls, "ClientAuthRequired": True, "ClientRootCAs": tls["RootCAs"]},
             },
-            "Operations": {"ListenAddress": f"{member.host}:{operations_port}"},
+            "Operations": {"ListenAddress": f"{member.orderer.host}:{member.orderer.operations_port}"},
             "Metrics": {"Provider": "prometheus"},
         }
     )
@@ -47,8 +45,8 @@ def orderer_configuration(
 def peer_configuration(member: Member, home: Path, data: Path) -> bytes:
     """Return core.yaml, for the member's peer and for the peer command."""
     node = home / "peers" / PEER
-    address = f"{member.host}:{member.peer_port}"
-    any_port = f"{member.host}:0"
+    address = f"{member.peer.address}"
+    any_port = f"{member.peer.host}:0"
     return _written(
         {
             "peer": {

@@ -7,7 +7,7 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,8 @@ from tests.support.fabric_binaries import fabric_binary
 from shirushi_core.fabric.channel_config import BatchParameters
 from shirushi_core.fabric.genesis import genesis_block
 from shirushi_network.member_keys import ORDERER, PEER, create_member, load_bundle
-from shirushi_network.ports import free_ports
-from shirushi_network.topology import Member, Topology, default_topology
+from shirushi_network.ports import with_ports
+from shirushi_network.topology import Member, default_topology
 
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
@@ -60,7 +60,7 @@ class NativeNetwork:
         self._programs = {name: fabric_binary(name) for name in ("orderer", "peer", "osnadmin")}
         self._root = root
         self._nodes: list[_Node] = []
-        self.topology, self._admin_ports, self._operations_ports = _on_free_ports(default_topology())
+        self.topology = with_ports(default_topology(), 0)
         self.members = self.topology.members
         for member in self.members:
             create_member(root, member, now=datetime.now(UTC))
@@ -130,14 +130,14 @@ class NativeNetwork:
     def orderer_arguments(self, member: Member) -> list[str]:
         """Return the peer command's options for a member's orderer."""
         authority = self._root / member.id / "orderers" / ORDERER / "tls" / "ca.crt"
-        return ["-o", f"{member.host}:{member.orderer_port}", "--tls", "--cafile", str(authority)]
+        return ["-o", f"{member.orderer.address}", "--tls", "--cafile", str(authority)]
 
     def peer_arguments(self, members: Sequence[Member]) -> list[str]:
         """Return the peer command's options for endorsement by these members' peers."""
         options = []
         for member in members:
             authority = self._root / member.id / "peers" / PEER / "tls" / "ca.crt"
-            options += ["--peerAddresses", f"{member.host}:{member.peer_port}"]
+            options += ["--peerAddresses", f"{member.peer.address}"]
             options += ["--tlsRootCertFiles", str(authority)]
         return options
 
@@ -157,8 +157,6 @@ class NativeNetwork:
             member,
             self._root / member.id,
             folder,
-            admin_port=self._admin_ports[member.id],
-            operations_port=self._operations_ports[member.id],
         )
         (folder / "orderer.yaml").write_bytes(content)
         self._start(f"orderer of {member.id}", [self._programs["orderer"]], folder)
@@ -183,7 +181,7 @@ class NativeNetwork:
 
     def _osnadmin(self, member: Member, action: str, *arguments: str) -> dict[str, Any]:
         tls = self._root / member.id / "orderers" / ORDERER / "tls"
-        endpoint = f"{member.host}:{self._admin_ports[member.id]}"
+        endpoint = f"{member.orderer.host}:{member.orderer.admin_port}"
         options = [
             *("-o", endpoint, "--no-status", "--ca-file", str(tls / "ca.crt")),
             *("--client-cert", str(tls / "server.crt"), "--client-key", str(tls / "server.key")),
@@ -194,7 +192,7 @@ class NativeNetwork:
         return dict(answer)
 
     def _metric(self, member: Member, name: str) -> int:
-        url = f"http://{member.host}:{self._operations_ports[member.id]}/metrics"
+        url = f"http://{member.orderer.host}:{member.orderer.operations_port}/metrics"
         with urllib.request.urlopen(url, timeout=COMMAND_SECONDS) as answer:
             for line in answer.read().decode().splitlines():
                 if line.startswith(f'{name}{{channel="{self.topology.channel}"}} '):
@@ -210,15 +208,6 @@ class NativeNetwork:
             if time.monotonic() > deadline:
                 raise NativeNetworkError(f"waited {START_SECONDS} s in vain for {what}")
             time.sleep(0.05)
-
-
-def _on_free_ports(topology: Topology) -> tuple[Topology, dict[str, int], dict[str, int]]:
-    ports = iter(free_ports(4 * len(topology.members)))
-    members = tuple(
-        replace(member, peer_port=next(ports), orderer_port=next(ports)) for member in topology.members
-    )
-    admin, operations = ({member.id: next(ports) for member in members} for _ in range(2))
-    return replace(topology, members=members), admin, operations
 
 
 def _run(command: list[str], environment: dict[str, str]) -> str:

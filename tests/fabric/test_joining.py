@@ -55,4 +55,4 @@ def test_configtxlator_reads_the_genesis_block(network: NativeNetwork) -> None:
     assert payload["header"]["channel_header"]["channel_id"] == network.topology.channel
     orderer = payload["data"]["config"]["channel_group"]["groups"]["Orderer"]
     consenters = orderer["values"]["Orderers"]["value"]["consenter_mapping"]
-    assert [each["port"] for each in consenters] == [member.orderer_port for member in network.members]
+    assert [each["port"] for each in consenters] == [member.orderer.port for member in network.members]

@@ -43,12 +43,12 @@ class PeerCommand:
             "CORE_PEER_TLS_ENABLED": "true",
             "CORE_PEER_LOCALMSPID": member.msp_id,
             "CORE_PEER_MSPCONFIGPATH": str(home / "users" / "admin" / "msp"),
-            "CORE_PEER_ADDRESS": f"{member.host}:{member.peer_port}",
+            "CORE_PEER_ADDRESS": f"{member.peer.address}",
             "CORE_PEER_TLS_ROOTCERT_FILE": str(home / "tlsca" / "cert.pem"),
         }
         self.orderer = [
             "--orderer",
-            f"{member.host}:{member.orderer_port}",
+            f"{member.orderer.address}",
             "--tls",
             "--cafile",
             str(home / "tlsca" / "cert.pem"),
@@ -62,7 +62,7 @@ class PeerCommand:
             root = self.network.layout.members / member.id / "tlsca" / "cert.pem"
             options += [
                 "--peerAddresses",
-                f"{member.host}:{member.peer_port}",
+                f"{member.peer.address}",
                 "--tlsRootCertFiles",
                 str(root),
             ]

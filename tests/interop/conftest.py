@@ -72,7 +72,7 @@ def basic_network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         city, other = network.topology.members[:2]
         users = network.layout.members / city.id / "users"
         configuration = {
-            "endpoint": f"{city.host}:{city.peer_port}",
+            "endpoint": f"{city.peer.address}",
             "tlsRoot": str(network.layout.members / city.id / "tlsca" / "cert.pem"),
             "tlsName": "localhost",
             "channel": network.topology.channel,

@@ -82,8 +82,8 @@ async def client(network: RunningNetwork) -> AsyncIterator[RawClient]:
     user = load_signing_identity(home / "users" / "client" / "msp", member.msp_id)
     credentials = grpc.ssl_channel_credentials((home / "tlsca" / "cert.pem").read_bytes())
     async with (
-        grpc.aio.secure_channel(f"{member.host}:{member.peer_port}", credentials) as peer,
-        grpc.aio.secure_channel(f"{member.host}:{member.orderer_port}", credentials) as orderer,
+        grpc.aio.secure_channel(f"{member.peer.address}", credentials) as peer,
+        grpc.aio.secure_channel(f"{member.orderer.address}", credentials) as orderer,
     ):
         yield RawClient(network.topology.channel, user, peer, orderer)
 

@@ -112,11 +112,11 @@ def test_down_ends_the_process_and_again_is_no_error(tmp_path: Path) -> None:
     assert elsewhere.exit_code == 1
     assert "leave --base-port out, or use another data folder" in elsewhere.sentence
     first_member = live.topology.members[0]
-    with socket.create_server((first_member.host, first_member.orderer_port)):
+    with socket.create_server((first_member.orderer.host, first_member.orderer.port)):
         taken = shirushi("consortium", "up", data=data)
     assert taken.exit_code == 1
     assert taken.sentence.endswith(
-        f"port {first_member.orderer_port} of 127.0.0.1: address already in use; stop what uses it"
+        f"port {first_member.orderer.port} of 127.0.0.1: address already in use; stop what uses it"
     )
     assert shirushi("consortium", "up", data=data).exit_code == 0
     assert live.height >= height

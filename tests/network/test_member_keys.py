@@ -123,8 +123,8 @@ def test_a_bundle_holds_no_private_key_and_needs_none(members: Path, tmp_path: P
             path.unlink()
     bundle = load_bundle(tmp_path, CITY)
     assert b"PRIVATE" not in repr(bundle).encode()
-    assert (bundle.peer_host, bundle.peer_port) == (CITY.host, CITY.peer_port)
-    assert (bundle.orderer_host, bundle.orderer_port) == (CITY.host, CITY.orderer_port)
+    assert (bundle.peer_host, bundle.peer_port) == (CITY.peer.host, CITY.peer.port)
+    assert (bundle.orderer_host, bundle.orderer_port) == (CITY.orderer.host, CITY.orderer.port)
 
 
 class TestRefusals:
@@ -254,7 +254,7 @@ def configtx_profile(members: Path) -> dict[str, Any]:
                     "Admins": admins,
                     "Endorsement": roles(member.msp_id, "peer"),
                 },
-                "AnchorPeers": [{"Host": member.host, "Port": member.peer_port}],
+                "AnchorPeers": [{"Host": member.peer.host, "Port": member.peer.port}],
             }
         )
         anyone = roles(member.msp_id, "member")
@@ -262,15 +262,15 @@ def configtx_profile(members: Path) -> dict[str, Any]:
             common
             | {
                 "Policies": {"Readers": anyone, "Writers": anyone, "Admins": admins},
-                "OrdererEndpoints": [f"{member.host}:{member.orderer_port}"],
+                "OrdererEndpoints": [f"{member.orderer.address}"],
             }
         )
         orderer = home / "orderers" / "orderer0"
         consenters.append(
             {
                 "ID": number,
-                "Host": member.host,
-                "Port": member.orderer_port,
+                "Host": member.orderer.host,
+                "Port": member.orderer.port,
                 "MSPID": member.msp_id,
                 "Identity": str(orderer / "msp" / "signcerts" / "cert.pem"),
                 "ClientTLSCert": str(orderer / "tls" / "server.crt"),

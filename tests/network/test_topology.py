@@ -1,16 +1,18 @@
 from __future__ import annotations
 
-import json
+import tomllib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shirushi_core.errors import InvalidInputError
-from shirushi_network.topology import Topology, default_topology
+from shirushi_core.fabric.bft_parameters import BftParameters
+from shirushi_core.fabric.channel_config import BatchParameters
+from shirushi_network.topology import AnchorsDefinition, FirstIssuer, Topology, default_topology
+from shirushi_network.topology_file import parse_topology, read_topology, render_topology, write_topology
 
 
 def test_the_default_is_the_test_network_of_five() -> None:
@@ -23,80 +25,105 @@ def test_the_default_is_the_test_network_of_five() -> None:
         ("kaguya", "KaguyaMSP", "Kaguya", "Kaguya"),
         ("gcom", "GcomMSP", "Gcomホールディングス", "Gcom Holdings"),
     ]
-    assert topology.quorum == 3
+    assert (topology.quorum, topology.majority) == (3, 3)
+    assert topology.issuer == FirstIssuer("iizuka-city", "iizuka")
 
 
 def test_a_file_gives_back_what_was_written(tmp_path: Path) -> None:
-    path = tmp_path / "topology.json"
-    path.write_bytes(default_topology().to_bytes())
-    assert Topology.read(path) == default_topology()
+    path = tmp_path / "topology.toml"
+    default = default_topology()
+    topology = Topology(
+        channel="juki",
+        members=(*default.members[:4], replace(default.members[4], orderer=None)),
+        quorum=4,
+        issuer=FirstIssuer("haw-desk", "haw"),
+        blocks=BatchParameters(10, 2000, 1000, 0.5),
+        bft=BftParameters(request_complain=9.5, request_pool_size=7),
+        anchors=AnchorsDefinition(
+            "2.0-rc.1", 4, "OutOf(2, 'IizukaMSP.peer', 'HawMSP.peer', \"GcomMSP.peer\")"
+        ),
+    )
+    write_topology(path, topology)
+    assert read_topology(path) == topology
     assert "飯塚市" in path.read_text()
 
 
-def edited(**changes: Any) -> bytes:
-    value = json.loads(default_topology().to_bytes())
-    for key, change in changes.items():
-        target = value["members"][1] if key in value["members"][1] else value
-        if change is None:
-            del target[key]
-        else:
-            target[key] = change
-    return json.dumps(value).encode()
+def test_what_was_not_agreed_on_may_be_left_out() -> None:
+    text = render_topology(default_topology()).decode()
+    head, _, rest = text.partition("# How orderers cut blocks")
+    assert parse_topology((head + rest[rest.index("[[members]]") :]).encode()) == default_topology()
 
 
 @pytest.mark.parametrize(
-    ("changes", "says"),
+    ("written", "instead", "says"),
     [
-        ({"channel": "Upper"}, "channel"),
-        ({"quorum": 0}, "quorum"),
-        ({"quorum": 6}, "quorum"),
-        ({"quorum": True}, "quorum"),
-        ({"quorum": None}, "topology: expected an object of"),
-        ({"surprise": 1}, "surprise"),
-        ({"members": []}, "members"),
-        ({"members": {}}, "members"),
-        ({"id": "iizuka"}, "same id iizuka"),
-        ({"id": "../up"}, "member id"),
-        ({"msp_id": "IizukaMSP"}, "same MSP id"),
-        ({"msp_id": "a b"}, "MSP id"),
-        ({"name_ja": ""}, "name of chaintope"),
-        ({"name_en": "two\nlines"}, "name of chaintope"),
-        ({"host": "no host"}, "host of chaintope"),
-        ({"host": "::1"}, "host of chaintope"),
-        ({"peer_port": 0}, "port of chaintope"),
-        ({"peer_port": "17060"}, "port of chaintope"),
-        ({"peer_port": 17050}, "same address"),
-        ({"orderer_port": None}, "member: expected an object of"),
+        ('channel = "shirushi-test"', 'channel = "Upper"', "channel"),
+        ("quorum = 3", "quorum = 0", "quorum"),
+        ("quorum = 3", "quorum = 6", "quorum"),
+        ("quorum = 3", "quorum = true", "quorum"),
+        ("quorum = 3\n", "", "topology: expected channel, issuer, members, quorum; found"),
+        ("quorum = 3", "quorum = 3\nsurprise = 1", "surprise"),
+        ("quorum = 3", "quorum = 3\nquorum = 3", "not TOML: Cannot overwrite a value"),
+        ('member = "iizuka"', 'member = "nobody"', "no member 'nobody'; the members are iizuka"),
+        ("max_messages = 500", "max_messages = 0", "blocks: max_messages"),
+        ("preferred_bytes = 2097152", "preferred_bytes = 20971520", "preferred_bytes of at most"),
+        ("wait = 0.2", "wait = 0", "blocks: wait"),
+        ("request_complain = 5.0", "request_complain = 1.0", "request_forward < request_complain"),
+        ("leader_heartbeat = 15.0", 'leader_heartbeat = "15"', "bft: leader_heartbeat"),
+        ("request_pool_size = 100000", "request_pool_size = 1.5", "bft: request_pool_size"),
+        ('version = "1.0"', 'version = "1 0"', "anchors: version"),
+        ("sequence = 1", "sequence = 0", "anchors: sequence"),
+        ('endorsement = "majority"', 'endorsement = "most"', 'anchors: endorsement: expected "majority"'),
+        ('id = "chaintope"', 'id = "iizuka"', "same id iizuka"),
+        ('id = "chaintope"', 'id = "../up"', "member id"),
+        ('msp_id = "ChaintopeMSP"', 'msp_id = "IizukaMSP"', "same MSP id"),
+        ('msp_id = "ChaintopeMSP"', 'msp_id = "a b"', "MSP id"),
+        ('name_ja = "chaintope"', 'name_ja = ""', "name of chaintope"),
+        ('name_en = "chaintope"', 'name_en = "two\\nlines"', "name of chaintope"),
+        ('host = "127.0.0.1", port = 17060', 'host = "no host", port = 17060', "host of chaintope"),
+        ('host = "127.0.0.1", port = 17060', 'host = "::1", port = 17060', "host of chaintope"),
+        ("port = 17060", "port = 0", "port of chaintope"),
+        ("port = 17060", 'port = "17060"', "port of chaintope"),
+        ("port = 17060", "port = 17050", "same address"),
+        ("admin_port = 17063, ", "", "orderer of chaintope: expected admin_port, host"),
     ],
 )
-def test_a_defect_is_refused_and_named(changes: dict[str, Any], says: str, tmp_path: Path) -> None:
-    path = tmp_path / "topology.json"
-    path.write_bytes(edited(**changes))
-    with pytest.raises(InvalidInputError, match=f"topology.json: .*{says}"):
-        Topology.read(path)
+def test_a_defect_is_refused_and_named(written: str, instead: str, says: str, tmp_path: Path) -> None:
+    path = tmp_path / "topology.toml"
+    text = render_topology(default_topology()).decode()
+    assert written in text
+    path.write_text(text.replace(written, instead, 1))
+    with pytest.raises(InvalidInputError) as caught:
+        read_topology(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert says in str(caught.value)
 
 
-def test_a_field_given_twice_is_refused() -> None:
-    text = default_topology().to_bytes().replace(b'"quorum": 3', b'"quorum": 1, "quorum": 3')
-    with pytest.raises(InvalidInputError, match="twice"):
-        Topology.from_bytes(text)
+def test_a_consortium_without_any_orderer_is_refused() -> None:
+    default = default_topology()
+    members = tuple(replace(member, orderer=None) for member in default.members)
+    with pytest.raises(InvalidInputError, match="at least one with an orderer"):
+        replace(default, members=members)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInputError, match=r"nowhere\.json"):
-        Topology.read(tmp_path / "nowhere.json")
+    with pytest.raises(InvalidInputError, match=r"nowhere\.toml"):
+        read_topology(tmp_path / "nowhere.toml")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "peer0.iizuka.example", "localhost"])
 def test_hosts_are_names_or_ipv4_addresses(host: str) -> None:
-    topology = default_topology()
-    member = replace(topology.members[0], host=host)
-    assert (
-        Topology.from_bytes(replace(topology, members=(member,), quorum=1).to_bytes()).members[0].host == host
-    )
+    default = default_topology()
+    first = replace(default.members[0], peer=replace(default.members[0].peer, host=host))
+    topology = replace(default, members=(first,), quorum=1)
+    assert parse_topology(render_topology(topology)).members[0].peer.address == f"{host}:17050"
 
 
-@given(data=st.one_of(st.binary(max_size=200), st.text(alphabet='{}[]":,0a').map(str.encode)))
+def test_the_rendering_is_toml() -> None:
+    assert len(tomllib.loads(render_topology(default_topology()).decode())["members"]) == 5
+
+
+@given(data=st.one_of(st.binary(max_size=200), st.text(alphabet='[]="m.\n,0a').map(str.encode)))
 def test_noise_gives_a_typed_error(data: bytes) -> None:
     with pytest.raises(InvalidInputError):
-        Topology.from_bytes(data)
+        parse_topology(data)

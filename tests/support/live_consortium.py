@@ -22,6 +22,7 @@ from shirushi_network import bring_up
 from shirushi_network.layout import Layout
 from shirushi_network.member_keys import load_signing_identity
 from shirushi_network.topology import Member, Topology
+from shirushi_network.topology_file import read_topology
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class LiveConsortium:
 
     @property
     def topology(self) -> Topology:
-        return Topology.read(self.layout.topology)
+        return read_topology(self.layout.topology)
 
     @property
     def genesis(self) -> Any:
@@ -114,7 +115,7 @@ class LiveConsortium:
         home = self.layout.members / member.id
         signing = load_signing_identity(home / "users" / user / "msp", member.msp_id)
         credentials = grpc.ssl_channel_credentials((home / "tlsca" / "cert.pem").read_bytes())
-        async with grpc.aio.secure_channel(f"{member.host}:{member.peer_port}", credentials) as channel:
+        async with grpc.aio.secure_channel(f"{member.peer.address}", credentials) as channel:
             identity = Identity(member.msp_id, signing.identity.certificate_pem)
             async with connect(channel, identity, signers.from_private_key(signing.key)) as gateway:
                 yield gateway

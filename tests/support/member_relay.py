@@ -73,7 +73,7 @@ class MemberRelay:
         self.member_id = member_id
         self.ended = threading.Event()
         self._behaviour = behaviour
-        self._channel = grpc.secure_channel(f"{member.host}:{member.peer_port}", root)
+        self._channel = grpc.secure_channel(f"{member.peer.address}", root)
         self._server = grpc.server(ThreadPoolExecutor(16, f"relay-{member_id}"))
         self._server.add_generic_rpc_handlers((_Handler(self),))
         port = self._server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([(key, certificate)]))

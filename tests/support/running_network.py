@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,8 +16,9 @@ from shirushi_core.fabric.genesis import genesis_block
 from shirushi_network.embedded import member_node
 from shirushi_network.layout import Layout
 from shirushi_network.member_keys import create_member, load_bundle
-from shirushi_network.ports import free_ports
+from shirushi_network.ports import with_ports
 from shirushi_network.topology import Topology, default_topology
+from shirushi_network.topology_file import write_topology
 from shirushi_node.ledger.clock import system_clock
 from shirushi_node.ledger.definitions import ChaincodeDefinition
 from shirushi_node.ledger.node import LedgerNode
@@ -32,20 +32,15 @@ BATCH = BatchParameters(
 
 def prepare(root: Path) -> tuple[Layout, Topology]:
     """Make the keys and the genesis block of five members on free ports."""
-    layout, ports = Layout(root), free_ports(10)
-    topology = default_topology()
-    members = tuple(
-        replace(member, peer_port=ports[2 * i], orderer_port=ports[2 * i + 1])
-        for i, member in enumerate(topology.members)
-    )
-    topology = replace(topology, members=members)
-    for member in members:
+    layout = Layout(root)
+    topology = with_ports(default_topology(), 0)
+    for member in topology.members:
         create_member(layout.members, member, now=datetime.now(UTC))
-    bundles = [load_bundle(layout.members, member) for member in members]
+    bundles = [load_bundle(layout.members, member) for member in topology.members]
     layout.genesis.write_bytes(
         genesis_block(topology.channel, bundles, BATCH).SerializeToString(deterministic=True)
     )
-    layout.topology.write_bytes(topology.to_bytes())
+    write_topology(layout.topology, topology)
     return layout, topology
 
 
