@@ -46,6 +46,7 @@ class ScriptedPeer:
             self.channel = grpc.aio.secure_channel(address, credentials, options=options)
         self.call: Any = None
         self._nonces = itertools.count(1)
+        self._unread: list[Any] = []
 
     async def __aenter__(self) -> ScriptedPeer:
         return self
@@ -81,7 +82,13 @@ class ScriptedPeer:
 
     async def read(self) -> Any:
         """Return the next message; grpc.aio.EOF at the end."""
+        if self._unread:
+            return self._unread.pop()
         return await asyncio.wait_for(self.call.read(), PATIENCE)
+
+    def unread(self, message: Any) -> None:
+        """Have a message be the next one again."""
+        self._unread.append(message)
 
     async def propose(
         self,

@@ -7,7 +7,10 @@ from typing import TypeAlias
 import pytest
 from tests.support.scripted_peer import ScriptedPeer
 
-from shirushi_chaincode.service import ChaincodeServer, Limits, Metrics, ShimStub
+from shirushi_chaincode.service.metrics import Metrics
+from shirushi_chaincode.service.server import ChaincodeServer
+from shirushi_chaincode.service.stream import Limits
+from shirushi_chaincode.service.stub import ShimStub
 from shirushi_core.fabric.chaincode import OK, Response
 
 Function: TypeAlias = Callable[[ShimStub], Awaitable[bytes | Response | None]]

@@ -10,9 +10,10 @@ from fabric_protos.peer import chaincode_pb2, chaincode_shim_pb2
 from tests.chaincode.service.conftest import PACKAGE_ID, Served
 from tests.support.scripted_peer import ChaincodeMessage, ScriptedPeer
 
-from shirushi_chaincode.service import Limits, PeerError, ProposalEndedError, ShimStub, StreamError
+from shirushi_chaincode.service.errors import PeerError, ProposalEndedError, StreamError
 from shirushi_chaincode.service.messages import Offer, parse_offer
-from shirushi_chaincode.service.stream import PeerStream
+from shirushi_chaincode.service.stream import Limits, PeerStream
+from shirushi_chaincode.service.stub import ShimStub
 from shirushi_core.errors import InvalidInputError
 from shirushi_core.fabric.chaincode import Response
 

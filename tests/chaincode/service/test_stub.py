@@ -13,8 +13,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from tests.chaincode.service.conftest import Served
 from tests.support.scripted_peer import ChaincodeMessage, ScriptedPeer
 
-from shirushi_chaincode.service import ShimStub, StreamError
 from shirushi_chaincode.service import writes as service_writes
+from shirushi_chaincode.service.errors import StreamError
+from shirushi_chaincode.service.stub import ShimStub
 from shirushi_core.errors import InvalidInputError
 from shirushi_core.fabric.chaincode import KeyModification, KeyValue, Response
 from shirushi_core.fabric.composite_key import create_composite_key
