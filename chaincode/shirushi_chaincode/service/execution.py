@@ -22,7 +22,7 @@ from shirushi_chaincode.service.stub import ShimStub
 from shirushi_chaincode.service.transaction import Transaction
 from shirushi_core.errors import ShirushiError
 from shirushi_core.fabric.chaincode import ERROR, ERROR_THRESHOLD, Chaincode, Response
-from shirushi_core.fabric.proposal import ProposalError, parse_signed_proposal
+from shirushi_core.fabric.proposal import ProposalError
 
 _log = logging.getLogger(__name__)
 
@@ -35,24 +35,28 @@ class Answer:
     message: bytes
 
 
-async def execute(chaincode: Chaincode, message: Any, transaction: Transaction, timeout: float) -> Answer:
-    """Return the answer to a TRANSACTION or INIT; `timeout` is in seconds. Raises nothing but cancellation."""
+async def execute(chaincode: Chaincode, message: Any, transaction: Transaction, limit: float) -> Answer:
+    """Return the answer to a TRANSACTION or INIT; raises nothing but cancellation.
+
+    A transaction that was cancelled because it `expired` is answered too; `limit` is the time it had, in seconds.
+    """
     try:
-        async with asyncio.timeout(timeout) as limit:
-            answer = await _run(chaincode, message, transaction)
-            transaction.end()
-            await transaction.settled()
-            return answer
+        answer = await _run(chaincode, message, transaction)
+        transaction.end()
+        await transaction.settled()
+        return answer
     except ShirushiError as error:
         return _failed(transaction, str(error))
     except asyncio.CancelledError:
         task = asyncio.current_task()
-        if task is None or task.cancelling():
+        if task is None:
+            raise
+        if transaction.expired and task.uncancel() == 0:
+            return _failed(transaction, f"the chaincode did not answer within {limit:g} s")
+        if task.cancelling():
             raise
         return _failed(transaction, "the chaincode failed with CancelledError")
     except (Exception, SystemExit) as error:
-        if isinstance(error, TimeoutError) and limit.expired():
-            return _failed(transaction, f"the chaincode did not answer within {timeout:g} s")
         # Frames and the kind of error only: its text may repeat what a caller sent or what the ledger holds.
         frames = "".join(traceback.format_tb(error.__traceback__))
         _log.error("transaction %s failed with %s\n%s", transaction.tx_id, type(error).__name__, frames)
@@ -80,7 +84,7 @@ def _stub(message: Any, transaction: Transaction) -> ShimStub:
         call = chaincode_pb2.ChaincodeInput.FromString(message.payload)
     except DecodeError:
         raise ProposalError("failed to unmarshal input: expected a ChaincodeInput") from None
-    return ShimStub(transaction, call, parse_signed_proposal(message.proposal), message.proposal)
+    return ShimStub(transaction, call, message.proposal)
 
 
 def _failed(transaction: Transaction, text: str) -> Answer:

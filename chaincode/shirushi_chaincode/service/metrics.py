@@ -27,9 +27,9 @@ class Metrics:
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         prefix = "shirushi_chaincode"
-        self.in_flight = Gauge(
-            f"{prefix}_proposals_in_flight", "Proposals that run.", registry=self._registry
-        )
+        self.in_flight = 0
+        in_flight = Gauge(f"{prefix}_proposals_in_flight", "Proposals that run.", registry=self._registry)
+        in_flight.set_function(lambda: self.in_flight)
         proposals = Counter(
             f"{prefix}_proposals", "Proposals by how they ended.", ["outcome"], registry=self._registry
         )

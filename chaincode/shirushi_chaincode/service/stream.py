@@ -58,6 +58,7 @@ class Connection(Protocol):
 class _Running:
     transaction: Transaction
     task: asyncio.Task[None]
+    started: float
 
 
 class PeerStream:
@@ -79,6 +80,7 @@ class PeerStream:
         self._idle = asyncio.Event()
         self._draining = False
         self._closed = False
+        self._writing_since: float | None = None
         self._broken: StreamError | None = None
 
     async def run(self) -> None:
@@ -111,11 +113,12 @@ class PeerStream:
         await self._outgoing.put(messages.register(self._package_id))
         reader = self._tasks.create_task(self._read())
         writer = self._tasks.create_task(self._write())
+        watcher = self._tasks.create_task(self._watch())
         await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
         if self._broken is not None:
             await asyncio.wait((writer,))  # it has yet to tell the peer why
         self._closed = True
-        for task in (reader, writer, *(running.task for running in self._running.values())):
+        for task in (reader, writer, watcher, *(running.task for running in self._running.values())):
             task.cancel()
 
     async def _read(self) -> None:
@@ -131,12 +134,25 @@ class PeerStream:
     async def _write(self) -> None:
         try:
             while (message := await self._outgoing.get()) is not None:
-                async with asyncio.timeout(self._limits.write):
-                    await self._connection.write(message)
-        except TimeoutError:
-            raise StreamError(f"the peer did not read a message within {self._limits.write:g} s") from None
+                self._writing_since = perf_counter()
+                await self._connection.write(message)
+                self._writing_since = None
         finally:
             self._closed = True
+
+    async def _watch(self) -> None:
+        """Cut off what takes too long. One task looks at all now and then: a timer for each would cost more."""
+        write, proposal = self._limits.write, self._limits.proposal
+        while True:
+            await asyncio.sleep(min(write, proposal) / 4)
+            now = perf_counter()
+            if self._writing_since is not None and now - self._writing_since > write:
+                self._closed = True
+                raise StreamError(f"the peer did not read a message within {write:g} s")
+            for running in self._running.values():
+                if now - running.started > proposal:
+                    running.transaction.expired = True
+                    running.task.cancel()
 
     async def _register(self) -> None:
         try:
@@ -190,7 +206,7 @@ class PeerStream:
     def _start(self, key: _Key, message: Any) -> Transaction:
         transaction = Transaction(*key, self._offer, self._outgoing.put, self._metrics.peer_errors.inc)
         task = self._tasks.create_task(self._serve(key, message, transaction))
-        self._running[key] = _Running(transaction, task)
+        self._running[key] = _Running(transaction, task, perf_counter())
         return transaction
 
     def _supersede(self, key: _Key, message: Any) -> None:
@@ -210,7 +226,7 @@ class PeerStream:
         await self._outgoing.put(answer.message)
 
     async def _serve(self, key: _Key, message: Any, transaction: Transaction) -> None:
-        self._metrics.in_flight.inc()
+        self._metrics.in_flight += 1
         started, outcome = perf_counter(), Outcome.ABANDONED
         try:
             answer = await execute(self._chaincode, message, transaction, self._limits.proposal)
@@ -219,7 +235,7 @@ class PeerStream:
                 outcome = answer.outcome
         finally:
             transaction.end()
-            self._metrics.in_flight.dec()
+            self._metrics.in_flight -= 1
             self._metrics.ended(outcome, perf_counter() - started)
             if self._is_current(key, transaction):
                 del self._running[key]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from types import MappingProxyType
 
 from fabric_protos.peer import chaincode_pb2, chaincode_shim_pb2, proposal_pb2
@@ -25,7 +26,7 @@ from shirushi_core.fabric.composite_key import (
     simple_range,
     split_composite_key,
 )
-from shirushi_core.fabric.proposal import Proposal
+from shirushi_core.fabric.proposal import Proposal, parse_signed_proposal
 
 MAX_PAGE = 2**31 - 1
 _EPOCH = bytes(8)  # always zero: parse_signed_proposal refuses any other
@@ -44,16 +45,19 @@ class ShimStub(PeerStub):
         self,
         transaction: Transaction,
         call: chaincode_pb2.ChaincodeInput,
-        proposal: Proposal,
         signed: proposal_pb2.SignedProposal,
     ) -> None:
         self._transaction = transaction
         self._args = tuple(call.args)
         self._decorations = call.decorations
-        self._proposal = proposal
         self._signed = signed
         self._writes = WriteBuffer()
         self._event: tuple[str, bytes] | None = None
+
+    @cached_property
+    def _proposal(self) -> Proposal:
+        """The proposal, parsed when something of it is asked for: the peer has checked it, and many contracts never ask."""
+        return parse_signed_proposal(self._signed)
 
     @property
     def channel_id(self) -> str:

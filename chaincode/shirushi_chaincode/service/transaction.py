@@ -34,6 +34,7 @@ class Transaction:
         self.channel_id = channel_id
         self.tx_id = tx_id
         self.offer = offer
+        self.expired = False  # it took too long, and is being cancelled for it
         self._send = send
         self._on_refusal = on_refusal
         self._turn = asyncio.Lock()

@@ -1,76 +1,18 @@
-"""Every call of the stub: what goes over the wire, and what the contract gets."""
+"""Reading and writing through the stub: what goes over the wire, and what the contract gets."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
-
 import pytest
-from fabric_protos.ledger.queryresult import kv_query_result_pb2
-from fabric_protos.peer import chaincode_pb2, chaincode_shim_pb2, proposal_response_pb2
-from google.protobuf.timestamp_pb2 import Timestamp
-from tests.chaincode.service.conftest import Served
-from tests.support.scripted_peer import ChaincodeMessage, ScriptedPeer
+from tests.chaincode.service.calls import NO_OFFER, SMALL_OFFER, Call, batch, collect, metadata, shim
+from tests.support.scripted_peer import ChaincodeMessage
 
 from shirushi_chaincode.service import writes as service_writes
 from shirushi_chaincode.service.errors import StreamError
 from shirushi_chaincode.service.stub import ShimStub
 from shirushi_core.errors import InvalidInputError
-from shirushi_core.fabric.chaincode import KeyModification, KeyValue, Response
-from shirushi_core.fabric.composite_key import create_composite_key
+from shirushi_core.fabric.chaincode import Response
 
-shim = chaincode_shim_pb2
 Record = shim.WriteRecord
-NO_OFFER: dict[str, Any] = {"offer": None}
-SMALL_OFFER = {
-    "offer": chaincode_pb2.ChaincodeAdditionalParams(
-        use_write_batch=True, max_size_write_batch=2, use_get_multiple_keys=True, max_size_get_multiple_keys=2
-    )
-}
-
-
-class Call:
-    """Runs one call of the stub as a proposal; `result` is what it returned."""
-
-    def __init__(
-        self, served: Served, call: Callable[[ShimStub], Awaitable[Any]], **registration: Any
-    ) -> None:
-        self._served, self._call, self._registration = served, call, registration
-        self.result: Any = None
-
-    async def __aenter__(self) -> tuple[ScriptedPeer, str, Call]:
-        async def run(stub: ShimStub) -> None:
-            self.result = await self._call(stub)
-
-        self.peer = await self._served.peer(run, **self._registration)
-        return self.peer, await self.peer.propose("f"), self
-
-    async def __aexit__(self, kind: object, *_: object) -> None:
-        if kind is None:
-            response = await self.peer.completed()
-            assert response.status == 200, response.message
-
-
-async def collect(stub: ShimStub, results: Any) -> list[Any]:
-    return [result async for result in results]
-
-
-def batch(query_id: str, keys: Sequence[str], *, has_more: bool = False, bookmark: str = "") -> Any:
-    rows = [
-        shim.QueryResultBytes(
-            resultBytes=kv_query_result_pb2.KV(key=key, value=key.encode()).SerializeToString()
-        )
-        for key in keys
-    ]
-    metadata = shim.QueryResponseMetadata(fetched_records_count=len(rows), bookmark=bookmark)
-    return shim.QueryResponse(
-        id=query_id, has_more=has_more, results=rows, metadata=metadata.SerializeToString()
-    )
-
-
-def values(*keys: str) -> list[KeyValue]:
-    return [KeyValue(key, key.encode()) for key in keys]
 
 
 @pytest.mark.parametrize(("payload", "result"), [(b"value", b"value"), (b"", None)])
@@ -141,10 +83,6 @@ async def write_everything(stub: ShimStub) -> None:
     await stub.set_private_data_validation_parameter("secrets", "a", b"private policy")
     await stub.del_private_data("secrets", "c")
     await stub.put_state("a", b"1")
-
-
-def metadata(value: bytes) -> Any:
-    return shim.StateMetadata(metakey="VALIDATION_PARAMETER", value=value)
 
 
 async def test_writes_go_in_one_batch_before_the_answer_and_the_last_of_a_key_counts(served) -> None:
@@ -298,225 +236,6 @@ async def test_a_key_without_validation_parameter_has_none(served) -> None:
     assert done.result is None
 
 
-PARTIAL = create_composite_key("type", ["a"])
-
-
-@pytest.mark.parametrize(
-    ("call", "start", "end", "collection"),
-    [
-        (lambda stub: stub.get_state_by_range("k", "l"), "k", "l", ""),
-        (lambda stub: stub.get_state_by_range("", ""), "\x01", "", ""),
-        (
-            lambda stub: stub.get_state_by_partial_composite_key("type", ["a"]),
-            PARTIAL,
-            PARTIAL + "\U0010ffff",
-            "",
-        ),
-        (lambda stub: stub.get_private_data_by_range("secrets", "", "l"), "\x01", "l", "secrets"),
-        (
-            lambda stub: stub.get_private_data_by_partial_composite_key("secrets", "type", ["a"]),
-            PARTIAL,
-            PARTIAL + "\U0010ffff",
-            "secrets",
-        ),
-    ],
-)
-async def test_a_range_is_iterated_over(served, call, start, end, collection) -> None:
-    async with Call(served, lambda stub: collect(stub, call(stub))) as (peer, tx_id, done):
-        question = await peer.expect("GET_STATE_BY_RANGE", shim.GetStateByRange)
-        assert question == shim.GetStateByRange(startKey=start, endKey=end, collection=collection)
-        await peer.answer(tx_id, batch("q", ["k1", "k2"]))
-    assert done.result == values("k1", "k2")
-
-
-@pytest.mark.parametrize("collection", ["", "secrets"])
-async def test_a_rich_query_is_iterated_over(served, collection) -> None:
-    async def query(stub: ShimStub) -> list[Any]:
-        if collection:
-            return await collect(stub, stub.get_private_data_query_result(collection, "{}"))
-        return await collect(stub, stub.get_query_result("{}"))
-
-    async with Call(served, query) as (peer, tx_id, done):
-        question = await peer.expect("GET_QUERY_RESULT", shim.GetQueryResult)
-        assert question == shim.GetQueryResult(query="{}", collection=collection)
-        await peer.answer(tx_id, batch("q", ["k1"]))
-    assert done.result == values("k1")
-
-
-async def test_a_keys_history_is_iterated_over(served) -> None:
-    change = kv_query_result_pb2.KeyModification(
-        tx_id="t", value=b"v", timestamp=Timestamp(seconds=1, nanos=2), is_delete=True
-    )
-    async with Call(served, lambda stub: collect(stub, stub.get_history_for_key("k"))) as (peer, tx_id, done):
-        assert (await peer.expect("GET_HISTORY_FOR_KEY", shim.GetHistoryForKey)).key == "k"
-        row = shim.QueryResultBytes(resultBytes=change.SerializeToString())
-        await peer.answer(tx_id, shim.QueryResponse(results=[row]))
-    assert done.result == [KeyModification("t", 1, 2, b"v", True)]
-
-
-async def test_further_results_are_fetched_when_they_are_looked_at(served) -> None:
-    async def look(stub: ShimStub) -> list[KeyValue]:
-        found = []
-        async for result in stub.get_state_by_range("", ""):
-            found.append(result)
-            await stub.get_state(f"about {result.key}")
-        return found
-
-    async with Call(served, look) as (peer, tx_id, done):
-        await peer.expect("GET_STATE_BY_RANGE", shim.GetStateByRange)
-        await peer.answer(tx_id, batch("q", ["a", "b"], has_more=True))
-        for key in ("a", "b"):
-            assert (await peer.expect("GET_STATE", shim.GetState)).key == f"about {key}"
-            await peer.answer(tx_id)
-        assert (await peer.expect("QUERY_STATE_NEXT", shim.QueryStateNext)).id == "q"
-        await peer.answer(tx_id, batch("q", ["c"]))
-        await peer.expect("GET_STATE", shim.GetState)
-        await peer.answer(tx_id)
-    assert done.result == values("a", "b", "c")
-
-
-async def test_a_query_that_is_left_early_is_closed_before_the_next_call(served) -> None:
-    async def look(stub: ShimStub) -> None:
-        async for _ in stub.get_state_by_range("", ""):
-            break
-        await stub.get_state("next")
-
-    async with Call(served, look) as (peer, tx_id, _):
-        await peer.expect("GET_STATE_BY_RANGE", shim.GetStateByRange)
-        await peer.answer(tx_id, batch("q", ["a", "b"], has_more=True))
-        assert (await peer.expect("QUERY_STATE_CLOSE", shim.QueryStateClose)).id == "q"
-        await peer.answer(tx_id, shim.QueryResponse(id="q"))
-        assert (await peer.expect("GET_STATE", shim.GetState)).key == "next"
-        await peer.answer(tx_id)
-
-
-async def test_a_query_can_be_closed_at_once(served) -> None:
-    async def look(stub: ShimStub) -> KeyValue:
-        async with contextlib.aclosing(stub.get_state_by_range("", "")) as results:  # type: ignore[type-var]
-            return await anext(results)
-
-    async with Call(served, look) as (peer, tx_id, done):
-        await peer.expect("GET_STATE_BY_RANGE", shim.GetStateByRange)
-        await peer.answer(tx_id, batch("q", ["a", "b"], has_more=True))
-        assert (await peer.expect("QUERY_STATE_CLOSE", shim.QueryStateClose)).id == "q"
-        await peer.answer(tx_id, shim.QueryResponse(id="q"))
-    assert done.result == KeyValue("a", b"a")
-
-
-async def test_a_query_that_was_all_sent_is_not_closed(served) -> None:
-    async def look(stub: ShimStub) -> None:
-        async for _ in stub.get_state_by_range("", ""):
-            break
-        await stub.get_state("next")
-
-    async with Call(served, look) as (peer, tx_id, _):
-        await peer.expect("GET_STATE_BY_RANGE", shim.GetStateByRange)
-        await peer.answer(tx_id, batch("q", ["a", "b"]))
-        await peer.expect("GET_STATE", shim.GetState)
-        await peer.answer(tx_id)
-
-
-async def test_an_endless_query_without_results_is_refused(served) -> None:
-    async def look(stub: ShimStub) -> None:
-        with pytest.raises(StreamError, match="expected results and the id of a query that has more"):
-            await collect(stub, stub.get_state_by_range("", ""))
-
-    async with Call(served, look) as (peer, tx_id, _):
-        await peer.expect("GET_STATE_BY_RANGE", shim.GetStateByRange)
-        await peer.answer(tx_id, batch("q", [], has_more=True))
-
-
-@pytest.mark.parametrize(
-    ("call", "start", "end"),
-    [
-        (lambda stub: stub.get_state_by_range_with_pagination("", "z", 2, "b"), "\x01", "z"),
-        (
-            lambda stub: stub.get_state_by_partial_composite_key_with_pagination("type", ["a"], 2, "b"),
-            PARTIAL,
-            PARTIAL + "\U0010ffff",
-        ),
-        (
-            lambda stub: stub.get_all_states_composite_key_with_pagination(2, "b"),
-            "\x00",
-            "\x00\U0010ffff",
-        ),
-    ],
-)
-async def test_a_page_of_a_range_has_the_bookmark_of_the_next(served, call, start, end) -> None:
-    async with Call(served, call) as (peer, tx_id, done):
-        question = await peer.expect("GET_STATE_BY_RANGE", shim.GetStateByRange)
-        assert (question.startKey, question.endKey) == (start, end)
-        assert shim.QueryMetadata.FromString(question.metadata) == shim.QueryMetadata(
-            pageSize=2, bookmark="b"
-        )
-        await peer.answer(tx_id, batch("q", ["k1", "k2"], bookmark="k3"))
-    assert done.result == (values("k1", "k2"), "k3")
-
-
-async def test_a_page_of_a_rich_query_has_the_bookmark_of_the_next(served) -> None:
-    async with Call(served, lambda stub: stub.get_query_result_with_pagination("{}", 2, "b")) as (
-        peer,
-        tx_id,
-        done,
-    ):
-        question = await peer.expect("GET_QUERY_RESULT", shim.GetQueryResult)
-        assert question.query == "{}"
-        assert shim.QueryMetadata.FromString(question.metadata) == shim.QueryMetadata(
-            pageSize=2, bookmark="b"
-        )
-        await peer.answer(tx_id, batch("q", ["k1"]))
-    assert done.result == (values("k1"), "")
-
-
-def nested(kind: int, payload: bytes) -> Any:
-    return ChaincodeMessage(type=kind, payload=payload)
-
-
-@pytest.mark.parametrize(
-    ("answer", "response"),
-    [
-        (
-            nested(
-                ChaincodeMessage.COMPLETED,
-                proposal_response_pb2.Response(status=201, message="m", payload=b"p").SerializeToString(),
-            ),
-            Response(201, "m", b"p"),
-        ),
-        (nested(ChaincodeMessage.ERROR, b"crashed"), Response(500, "crashed")),
-    ],
-)
-async def test_another_chaincode_is_called(served, answer, response) -> None:
-    async with Call(served, lambda stub: stub.invoke_chaincode("other", [b"f", b"x"], "channel2")) as (
-        peer,
-        tx_id,
-        done,
-    ):
-        question = await peer.expect("INVOKE_CHAINCODE", chaincode_pb2.ChaincodeSpec)
-        assert question.chaincode_id.name == "other/channel2"
-        assert list(question.input.args) == [b"f", b"x"]
-        await peer.answer(tx_id, answer)
-    assert done.result == response
-
-
-async def test_a_chaincode_that_cannot_be_called_is_an_error_response_as_in_process(served) -> None:
-    async with Call(served, lambda stub: stub.invoke_chaincode("other", [])) as (peer, tx_id, done):
-        question = await peer.expect("INVOKE_CHAINCODE", chaincode_pb2.ChaincodeSpec)
-        assert question.chaincode_id.name == "other"
-        await peer.refuse(tx_id, "INVOKE_CHAINCODE failed: no such chaincode")
-    assert done.result == Response(500, "INVOKE_CHAINCODE failed: no such chaincode")
-
-
-async def test_the_last_event_goes_with_the_answer(served) -> None:
-    async def events(stub: ShimStub) -> None:
-        stub.set_event("first", b"1")
-        stub.set_event("second", b"2")
-
-    peer = await served.peer(events)
-    await peer.propose()
-    event = (await peer.read()).chaincode_event
-    assert (event.event_name, event.payload) == ("second", b"2")
-
-
 async def test_flushed_writes_are_refused_where_the_contract_can_deal_with_it(served) -> None:
     async def write(stub: ShimStub) -> bytes:
         await stub.put_state("key", b"value")
@@ -554,15 +273,6 @@ async def test_what_no_peer_would_take_is_refused_before_it_is_sent(served, call
     async def attempt(stub: ShimStub) -> None:
         with pytest.raises(InvalidInputError, match=text):
             await call(stub)
-
-    async with Call(served, attempt):
-        pass
-
-
-async def test_an_event_needs_a_name(served) -> None:
-    async def attempt(stub: ShimStub) -> None:
-        with pytest.raises(InvalidInputError, match="event name can not be empty string"):
-            stub.set_event("", b"")
 
     async with Call(served, attempt):
         pass
