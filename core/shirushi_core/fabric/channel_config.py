@@ -78,7 +78,7 @@ def from_config_block(block: common_pb2.Block) -> ChannelConfig:
 def from_config(channel_id: str, config: configtx_pb2.Config) -> ChannelConfig:
     """Read the channel configuration out of a common.Config; raises InvalidInputError."""
     try:
-        return _read(channel_id, config)
+        return read_config(channel_id, config)
     except InvalidInputError as error:
         raise InvalidInputError(f"configuration of channel {channel_id!r}: {error}") from None
 
@@ -94,7 +94,8 @@ def parse_duration(text: str) -> float:
     return seconds
 
 
-def _read(channel_id: str, config: configtx_pb2.Config) -> ChannelConfig:
+def read_config(channel_id: str, config: configtx_pb2.Config) -> ChannelConfig:
+    """Read the channel configuration as from_config does, for callers that name the channel themselves."""
     root = config.channel_group
     _check_hashing(root)
     application, orderer = _group(root, "Application"), _group(root, "Orderer")

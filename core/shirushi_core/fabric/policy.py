@@ -19,7 +19,7 @@ from google.protobuf.message import DecodeError
 from shirushi_core.errors import InvalidInputError, ShirushiError
 from shirushi_core.fabric.msp import IdentityError, MspManager, ValidIdentity
 from shirushi_core.fabric.policy_text import parse_policy_text
-from shirushi_core.fabric.principal import Principal, parse_principal
+from shirushi_core.fabric.principal import Principal, Role, parse_principal
 from shirushi_core.fabric.signing import SignatureError
 
 __all__ = [
@@ -62,8 +62,8 @@ class Policy(Protocol):
     def evaluate(self, identities: Sequence[ValidIdentity]) -> None:
         """Return if the identities satisfy the policy, each identity used once; raises PolicyError."""
 
-    def satisfied_by(self, msp_ids: frozenset[str]) -> bool:
-        """Say whether one peer of each of these MSPs would satisfy it (for endorsement planning)."""
+    def satisfied_by(self, msp_ids: frozenset[str], role: Role = Role.PEER) -> bool:
+        """Say whether one peer (or holder of another role) of each of these MSPs would satisfy it."""
 
     def layouts(self) -> Sequence[Layout]:
         """Return sets of peers that satisfy it, not yet minimal (see endorsement_layouts)."""
@@ -94,13 +94,13 @@ class _SignaturePolicy:
         if _satisfy(self.rule, matches, [False] * len(identities)) is None:
             raise PolicyError("signature set did not satisfy policy")
 
-    def satisfied_by(self, msp_ids: frozenset[str]) -> bool:
-        peers = sorted(msp_ids)
+    def satisfied_by(self, msp_ids: frozenset[str], role: Role = Role.PEER) -> bool:
+        holders = sorted(msp_ids)
 
         def matches(principal: Principal, position: int) -> bool:
-            return principal.peer_of() == peers[position]
+            return principal.msp_of(role) == holders[position]
 
-        return _satisfy(self.rule, matches, [False] * len(peers)) is not None
+        return _satisfy(self.rule, matches, [False] * len(holders)) is not None
 
     def layouts(self) -> Sequence[Layout]:
         return _rule_layouts(self.rule)
@@ -128,8 +128,8 @@ class _ImplicitMetaPolicy:
                 f"requires {self.threshold} of the '{self.name}' sub-policies to be satisfied"
             )
 
-    def satisfied_by(self, msp_ids: frozenset[str]) -> bool:
-        return sum(policy.satisfied_by(msp_ids) for policy in self.policies) >= self.threshold
+    def satisfied_by(self, msp_ids: frozenset[str], role: Role = Role.PEER) -> bool:
+        return sum(policy.satisfied_by(msp_ids, role) for policy in self.policies) >= self.threshold
 
     def layouts(self) -> Sequence[Layout]:
         # One peer may count in several sub-policies: each is evaluated over all the identities.
@@ -145,7 +145,7 @@ class _Rejecting:
     def evaluate(self, identities: Sequence[ValidIdentity]) -> None:
         raise PolicyError(f"no such policy: '{self.path}'")
 
-    def satisfied_by(self, msp_ids: frozenset[str]) -> bool:
+    def satisfied_by(self, msp_ids: frozenset[str], role: Role = Role.PEER) -> bool:
         return False
 
     def layouts(self) -> Sequence[Layout]:
@@ -321,7 +321,7 @@ def _implicit_meta(data: bytes, groups: Sequence[str], policies: Mapping[str, Po
 
 def _rule_layouts(rule: _Rule) -> Sequence[Layout]:
     if isinstance(rule, _SignedBy):
-        msp_id = rule.principal.peer_of()
+        msp_id = rule.principal.msp_of(Role.PEER)
         return () if msp_id is None else ({msp_id: 1},)
     return _choose([_rule_layouts(each) for each in rule.rules], rule.n, lambda a, b: a + b)
 

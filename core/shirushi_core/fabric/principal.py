@@ -69,8 +69,8 @@ class Principal(Protocol):
     """A description that valid identities match or do not."""
 
     def matches(self, identity: ValidIdentity) -> bool: ...
-    def peer_of(self) -> str | None:
-        """Return the MSP whose peers surely match, or None if that depends on the peer."""
+    def msp_of(self, role: Role) -> str | None:
+        """Return the MSP whose holders of a role surely match, or None if that depends on the holder."""
         ...
 
 
@@ -84,8 +84,8 @@ class RolePrincipal:
     def matches(self, identity: ValidIdentity) -> bool:
         return identity.msp_id == self.msp_id and self.role in identity.roles
 
-    def peer_of(self) -> str | None:
-        return self.msp_id if self.role in (Role.MEMBER, Role.PEER) else None
+    def msp_of(self, role: Role) -> str | None:
+        return self.msp_id if self.role in (Role.MEMBER, role) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class UnitPrincipal:
             and identity.certifiers_identifier == self.certifiers_identifier
         )
 
-    def peer_of(self) -> str | None:
+    def msp_of(self, role: Role) -> str | None:
         return None
 
 
@@ -120,7 +120,7 @@ class IdentityPrincipal:
             and identity.identity.certificate.tbs_certificate_bytes == self.signed_part
         )
 
-    def peer_of(self) -> str | None:
+    def msp_of(self, role: Role) -> str | None:
         return None
 
 
@@ -133,8 +133,8 @@ class CombinedPrincipal:
     def matches(self, identity: ValidIdentity) -> bool:
         return all(principal.matches(identity) for principal in self.principals)
 
-    def peer_of(self) -> str | None:
-        msps = {principal.peer_of() for principal in self.principals}
+    def msp_of(self, role: Role) -> str | None:
+        msps = {principal.msp_of(role) for principal in self.principals}
         return msps.pop() if len(msps) == 1 else None
 
 
