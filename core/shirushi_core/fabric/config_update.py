@@ -127,17 +127,15 @@ def _compare_groups(
                 read, write, is_changed = _compare_groups(before[name], after[name])
             else:
                 read = type(before[name])(version=before[name].version)
-                write, is_changed = after[name], not _same(before[name], after[name])
+                write = _at_version(after[name], before[name].version + 1)
+                is_changed = not _same(before[name], after[name])
             if not is_changed:
                 same.append((field, name, read))
                 continue
             changed = True
-            target = getattr(write_set, field)[name]
-            target.CopyFrom(write)
+            getattr(write_set, field)[name].CopyFrom(write)
             if field == "groups":
                 read_set.groups[name].CopyFrom(read)
-            else:
-                target.version = before[name].version + 1
         for name in after:
             if name not in before:
                 _as_new(field, getattr(write_set, field)[name], after[name])
@@ -159,10 +157,17 @@ def _same(before: Any, after: Any) -> bool:
     return bool(before.HasField("policy") == after.HasField("policy") and before.policy == after.policy)
 
 
+def _at_version(element: Any, version: int) -> Any:
+    """Return what an update writes of a value or policy: the fields that Fabric knows, at a version."""
+    if isinstance(element, configtx_pb2.ConfigValue):
+        return configtx_pb2.ConfigValue(version=version, value=element.value, mod_policy=element.mod_policy)
+    policy = element.policy if element.HasField("policy") else None
+    return configtx_pb2.ConfigPolicy(version=version, policy=policy, mod_policy=element.mod_policy)
+
+
 def _as_new(field: str, target: Any, wanted: Any) -> None:
     if field != "groups":
-        target.CopyFrom(wanted)
-        target.version = 0
+        target.CopyFrom(_at_version(wanted, 0))
         return
     _, write_set, _ = _compare_groups(configtx_pb2.ConfigGroup(), wanted)
     target.CopyFrom(write_set)
