@@ -41,6 +41,14 @@ class Layout:
         return self.root / "genesis.block"
 
     @property
+    def engine(self) -> Path:
+        return self.root / "engine.json"
+
+    @property
+    def bundles(self) -> Path:
+        return self.root / "bundles"
+
+    @property
     def chaincodes(self) -> Path:
         return self.root / "chaincodes.json"
 

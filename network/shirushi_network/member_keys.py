@@ -45,6 +45,7 @@ USERS = {"admin": Role.ADMIN, "issuer": Role.CLIENT, "client": Role.CLIENT}
 
 PEER = "peer0"
 ORDERER = "orderer0"
+ANCHORS = "anchors"
 
 _NODE_OUS = "NodeOUs:\n  Enable: true\n" + "".join(
     f"  {name}OUIdentifier:\n    OrganizationalUnitIdentifier: {name.lower()}\n"
@@ -151,6 +152,11 @@ class _Writer:
             _write_msp(home / kind / name / "msp", ca, tls_ca, self._enrol(ca, name, role))
             _write_pair(home / kind / name / "tls", self._tls(tls_ca, name, host), "server.crt", "server.key")
             _write_public(home / kind / name / "tls" / "ca.crt", tls_ca.certificate_pem)
+        chaincode = home / "chaincodes" / ANCHORS / "tls"
+        _write_pair(
+            chaincode, self._tls(tls_ca, ANCHORS, self.member.chaincode.host), "server.crt", "server.key"
+        )
+        _write_public(chaincode / "ca.crt", tls_ca.certificate_pem)
         for name, role in USERS.items():
             _write_msp(home / "users" / name / "msp", ca, tls_ca, self._enrol(ca, name, role))
         _write_pair(

@@ -7,13 +7,10 @@ with `shirushi issuer propose` and `shirushi issuer approve`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import cast
 
-import grpc
-import grpc.aio
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -22,20 +19,20 @@ from shirushi_client.gateway import (
     CommitError,
     Contract,
     GatewayError,
-    Identity,
-    connect,
-    signers,
 )
 from shirushi_core.fabric.signing import load_certificate
 from shirushi_core.proofs.canonical import Json, decode, encode
 from shirushi_core.proofs.issuer import IssuerKey, IssuerRecord, IssuerState, KeyUse
-from shirushi_network.embedded import CHAINCODE
 from shirushi_network.errors import ConsortiumError
 from shirushi_network.layout import Layout
-from shirushi_network.member_keys import load_signing_identity
+from shirushi_network.member_access import admin_contract, members_here
+from shirushi_network.member_keys import ANCHORS
 from shirushi_network.topology import Member, Topology
 
 _OPTIONS = CallOptions(timeout=20.0)
+
+REGISTRATION_SECONDS = 60.0
+RETRY_SECONDS = 0.5
 
 
 class RegistrationError(ConsortiumError):
@@ -61,22 +58,39 @@ def city_record(layout: Layout, member: Member, issuer_id: str) -> IssuerRecord:
 async def register_city(layout: Layout, topology: Topology) -> None:
     """Register the issuer that the topology names, unless it is registered already.
 
-    Raises RegistrationError if the members' admins could not bring it about.
+    Waits while peers that have just started find each other, or have yet to commit what others did. Raises
+    RegistrationError if the members' admins could not bring it about.
     """
     city = topology.member(topology.issuer.member)
     record = city_record(layout, city, topology.issuer.id)
+    others = [member for member in members_here(layout, topology.members) if member != city]
+    last: GatewayError | None = None
     try:
-        async with asyncio.timeout(60):
-            async with _admin_contract(layout, topology, city) as contract:
-                if await _is_registered(contract, record.id):
+        async with asyncio.timeout(REGISTRATION_SECONDS):
+            while True:
+                try:
+                    await _register(layout, topology, record, [city, *others])
                     return
-                proposal = await _submit(contract, "propose_issuer", {"record": record.to_json()})
-            others = [member for member in topology.members if member != city]
-            for member in others[: topology.majority - 1]:
-                async with _admin_contract(layout, topology, member) as contract:
-                    await _submit(contract, "approve_issuer", {"proposal_id": proposal["proposal_id"]})
-    except (GatewayError, CommitError, TimeoutError) as error:
-        raise RegistrationError(f"{city.name_en} could not be registered as an issuer: {error}") from error
+                except GatewayError as error:
+                    last = error
+                await asyncio.sleep(RETRY_SECONDS)
+    except (CommitError, TimeoutError) as error:
+        reason = last or error
+        raise RegistrationError(f"{city.name_en} could not be registered as an issuer: {reason}") from error
+
+
+async def _register(
+    layout: Layout, topology: Topology, record: IssuerRecord, members: Sequence[Member]
+) -> None:
+    """Propose a record as the first member's admin, and approve it as the others' until a majority has."""
+    city, *others = members
+    async with admin_contract(layout, topology, city, ANCHORS) as contract:
+        if await _is_registered(contract, record.id):
+            return
+        proposal = await _submit(contract, "propose_issuer", {"record": record.to_json()})
+    for member in others[: topology.majority - 1]:
+        async with admin_contract(layout, topology, member, ANCHORS) as contract:
+            await _submit(contract, "approve_issuer", {"proposal_id": proposal["proposal_id"]})
 
 
 def _key(use: KeyUse, certificate: x509.Certificate) -> IssuerKey:
@@ -90,18 +104,6 @@ def _key(use: KeyUse, certificate: x509.Certificate) -> IssuerKey:
 
 def _seconds(moment: datetime) -> int:
     return int(moment.astimezone(UTC).timestamp())
-
-
-@asynccontextmanager
-async def _admin_contract(layout: Layout, topology: Topology, member: Member) -> AsyncIterator[Contract]:
-    """Give the contract as one member's admin calls it, at that member's own peer."""
-    home = layout.members / member.id
-    signing = load_signing_identity(home / "users" / "admin" / "msp", member.msp_id)
-    credentials = grpc.ssl_channel_credentials((home / "tlsca" / "cert.pem").read_bytes())
-    async with grpc.aio.secure_channel(f"{member.peer.address}", credentials) as channel:
-        identity = Identity(member.msp_id, signing.identity.certificate_pem)
-        async with connect(channel, identity, signers.from_private_key(signing.key)) as gateway:
-            yield gateway.get_network(topology.channel).get_contract(CHAINCODE)
 
 
 async def _is_registered(contract: Contract, issuer_id: str) -> bool:

@@ -13,7 +13,7 @@ from fabric_protos.common import common_pb2
 from tests.support.fabric_binaries import fabric_binary
 
 from shirushi_core.fabric.channel_config import BatchParameters, from_config_block
-from shirushi_core.fabric.genesis import REQUEST_POOL_SIZE, genesis_block, msp_config
+from shirushi_core.fabric.genesis import genesis_block, msp_config
 from shirushi_core.fabric.identity import Identity
 from shirushi_core.fabric.msp import ExpiredIdentityError, Msp, Role
 from shirushi_core.fabric.signing import verify
@@ -58,7 +58,8 @@ def test_the_folders_are_fabrics(members: Path) -> None:
     tls = {"server.crt", "server.key", "ca.crt"}
     expected = {f"msp/{name}" for name in public}
     expected |= {f"{home}/msp/{name}" for home in IDENTITIES for name in msp}
-    expected |= {f"{home}/tls/{name}" for home in ("peers/peer0", "orderers/orderer0") for name in tls}
+    nodes = ("peers/peer0", "orderers/orderer0", "chaincodes/anchors")
+    expected |= {f"{home}/tls/{name}" for home in nodes for name in tls}
     expected |= {
         f"{home}/{name}" for home in ("ca", "tlsca", "users/issuer/seal") for name in ("cert.pem", "key.pem")
     }
@@ -79,7 +80,7 @@ def test_every_private_key_is_its_own(members: Path) -> None:
     keys = [
         path.read_bytes() for path in members.rglob("*") if path.name in ("priv_sk", "key.pem", "server.key")
     ]
-    assert len(keys) == len(set(keys)) == 5 * 10
+    assert len(keys) == len(set(keys)) == 5 * 11
 
 
 @pytest.mark.parametrize(("home", "role"), IDENTITIES.items())
@@ -305,13 +306,13 @@ def configtx_profile(members: Path) -> dict[str, Any]:
                         "RequestBatchMaxBytes": BATCH.absolute_max_bytes,
                         "RequestBatchMaxInterval": "200ms",
                         "IncomingMessageBufferSize": 200,
-                        "RequestPoolSize": REQUEST_POOL_SIZE,
+                        "RequestPoolSize": 100_000,
                         "RequestForwardTimeout": "2s",
-                        "RequestComplainTimeout": "20s",
+                        "RequestComplainTimeout": "5s",
                         "RequestAutoRemoveTimeout": "3m0s",
-                        "ViewChangeResendInterval": "5s",
-                        "ViewChangeTimeout": "20s",
-                        "LeaderHeartbeatTimeout": "1m0s",
+                        "ViewChangeResendInterval": "2s",
+                        "ViewChangeTimeout": "15s",
+                        "LeaderHeartbeatTimeout": "15s",
                         "LeaderHeartbeatCount": 10,
                         "CollectTimeout": "1s",
                     },

@@ -12,7 +12,7 @@ from tests.support.live_consortium import LiveConsortium
 
 from shirushi_core.fabric.signing import load_private_key
 
-KEYS_OF_A_MEMBER = 10
+KEYS_OF_A_MEMBER = 11
 """Two authorities; peer and orderer with identity and TLS each; admin, issuer and client; the seal."""
 
 

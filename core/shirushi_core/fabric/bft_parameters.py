@@ -47,3 +47,6 @@ class BftParameters:
             raise InvalidInputError(
                 "bft: expected view_change_resend of at most view_change, as SmartBFT does"
             )
+
+
+DEFAULT_BFT = BftParameters()

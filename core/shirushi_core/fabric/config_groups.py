@@ -16,6 +16,7 @@ from fabric_protos.peer import configuration_pb2 as peer_pb2
 from google.protobuf.message import Message
 
 from shirushi_core.errors import InvalidInputError
+from shirushi_core.fabric.bft_parameters import BftParameters
 from shirushi_core.fabric.block import bft_quorum
 from shirushi_core.fabric.channel_config import BLOCK_DATA_HASHING_WIDTH, BatchParameters
 from shirushi_core.fabric.member_bundle import MemberBundle, OrdererBundle, msp_config
@@ -25,28 +26,16 @@ CHANNEL_CAPABILITY = "V3_0"
 ORDERER_CAPABILITY = "V2_0"
 APPLICATION_CAPABILITY = "V2_5"
 
-REQUEST_POOL_SIZE = 100_000
-"""Requests an orderer holds before it refuses more; configtxgen's bare default of 400 is below a gateway's 500."""
+INCOMING_MESSAGES, HEARTBEATS = 200, 10
+"""Messages an orderer buffers from each other one, and heartbeats a leader sends in a timeout: SmartBFT's defaults."""
 
 ADMINS = "Admins"
 """The policy that every part of the configuration is changed under: the admins' of the group it stands in."""
 
 
-_DEFAULT_OPTIONS = smartbft_pb2.Options(
-    incoming_message_buffer_size=200,
-    request_pool_size=REQUEST_POOL_SIZE,
-    request_forward_timeout="2s",
-    request_complain_timeout="20s",
-    request_auto_remove_timeout="3m0s",
-    view_change_resend_interval="5s",
-    view_change_timeout="20s",
-    leader_heartbeat_timeout="1m0s",
-    leader_heartbeat_count=10,
-    collect_timeout="1s",
-)
-
-
-def channel_group(members: Sequence[MemberBundle], batch: BatchParameters) -> configtx_pb2.ConfigGroup:
+def channel_group(
+    members: Sequence[MemberBundle], batch: BatchParameters, bft: BftParameters
+) -> configtx_pb2.ConfigGroup:
     """Return the root group of a new channel; the members that have an orderer are its consenters, from 1 on."""
     group = configtx_pb2.ConfigGroup(mod_policy=ADMINS)
     set_value(group, "HashingAlgorithm", configuration_pb2.HashingAlgorithm(name="SHA256"))
@@ -57,7 +46,7 @@ def channel_group(members: Sequence[MemberBundle], batch: BatchParameters) -> co
     )
     set_value(group, "Capabilities", _capability(CHANNEL_CAPABILITY))
     _add_usual_policies(group)
-    group.groups["Orderer"].CopyFrom(_orderer_group(members, batch))
+    group.groups["Orderer"].CopyFrom(_orderer_group(members, batch, bft))
     group.groups["Application"].CopyFrom(_application_group(members))
     return group
 
@@ -137,15 +126,27 @@ def set_batch_values(group: configtx_pb2.ConfigGroup, batch: BatchParameters) ->
     )
     set_value(group, "BatchSize", size)
     set_value(group, "BatchTimeout", orderer_pb2.BatchTimeout(timeout=wait))
-    consensus = orderer_pb2.ConsensusType(type="BFT", metadata=encoded(_DEFAULT_OPTIONS))
-    if "ConsensusType" in group.values:
-        consensus.ParseFromString(group.values["ConsensusType"].value)
-    options = smartbft_pb2.Options.FromString(consensus.metadata)
+    options = _smartbft_options(group)
     options.request_batch_max_count = batch.max_message_count
     options.request_batch_max_bytes = batch.absolute_max_bytes
     options.request_batch_max_interval = wait
-    consensus.metadata = encoded(options)
-    set_value(group, "ConsensusType", consensus)
+    _set_smartbft_options(group, options)
+
+
+def set_bft_values(group: configtx_pb2.ConfigGroup, bft: BftParameters) -> None:
+    """Set the timers and buffers of SmartBFT; what it says of batches stays."""
+    options = _smartbft_options(group)
+    options.incoming_message_buffer_size = INCOMING_MESSAGES
+    options.leader_heartbeat_count = HEARTBEATS
+    options.request_pool_size = bft.request_pool_size
+    options.request_forward_timeout = go_duration(bft.request_forward)
+    options.request_complain_timeout = go_duration(bft.request_complain)
+    options.request_auto_remove_timeout = go_duration(bft.request_auto_remove)
+    options.view_change_resend_interval = go_duration(bft.view_change_resend)
+    options.view_change_timeout = go_duration(bft.view_change)
+    options.leader_heartbeat_timeout = go_duration(bft.leader_heartbeat)
+    options.collect_timeout = go_duration(bft.collect)
+    _set_smartbft_options(group, options)
 
 
 def set_value(group: configtx_pb2.ConfigGroup, key: str, value: Message) -> None:
@@ -200,9 +201,27 @@ def _application_group(members: Sequence[MemberBundle]) -> configtx_pb2.ConfigGr
     return group
 
 
-def _orderer_group(members: Sequence[MemberBundle], batch: BatchParameters) -> configtx_pb2.ConfigGroup:
+def _smartbft_options(group: configtx_pb2.ConfigGroup) -> smartbft_pb2.Options:
+    consensus = orderer_pb2.ConsensusType()
+    if "ConsensusType" in group.values:
+        consensus.ParseFromString(group.values["ConsensusType"].value)
+    return smartbft_pb2.Options.FromString(consensus.metadata)
+
+
+def _set_smartbft_options(group: configtx_pb2.ConfigGroup, options: smartbft_pb2.Options) -> None:
+    consensus = orderer_pb2.ConsensusType(type="BFT")
+    if "ConsensusType" in group.values:
+        consensus.ParseFromString(group.values["ConsensusType"].value)
+    consensus.metadata = encoded(options)
+    set_value(group, "ConsensusType", consensus)
+
+
+def _orderer_group(
+    members: Sequence[MemberBundle], batch: BatchParameters, bft: BftParameters
+) -> configtx_pb2.ConfigGroup:
     group = configtx_pb2.ConfigGroup(mod_policy=ADMINS)
     set_batch_values(group, batch)
+    set_bft_values(group, bft)
     set_value(group, "ChannelRestrictions", orderer_pb2.ChannelRestrictions())
     set_value(group, "Capabilities", _capability(ORDERER_CAPABILITY))
     _add_usual_policies(group)

@@ -13,15 +13,15 @@ from fabric_protos.common import common_pb2, configtx_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from shirushi_core.errors import InvalidInputError
+from shirushi_core.fabric.bft_parameters import DEFAULT_BFT, BftParameters
 from shirushi_core.fabric.block import new_block
 from shirushi_core.fabric.channel_config import BatchParameters
-from shirushi_core.fabric.config_groups import REQUEST_POOL_SIZE, channel_group, encoded, go_duration
+from shirushi_core.fabric.config_groups import channel_group, encoded, go_duration
 from shirushi_core.fabric.member_bundle import MemberBundle, OrdererBundle, check_bundle, msp_config
 from shirushi_core.fabric.proposal import transaction_id
 from shirushi_core.fabric.signing import load_certificate
 
 __all__ = [
-    "REQUEST_POOL_SIZE",
     "MemberBundle",
     "OrdererBundle",
     "genesis_block",
@@ -34,7 +34,10 @@ _NONCE_BYTES = 24
 
 
 def genesis_block(
-    channel_id: str, members: Sequence[MemberBundle], batch: BatchParameters
+    channel_id: str,
+    members: Sequence[MemberBundle],
+    batch: BatchParameters,
+    bft: BftParameters = DEFAULT_BFT,
 ) -> common_pb2.Block:
     """Build the genesis block of a channel with BFT ordering by these members' orderers.
 
@@ -48,7 +51,9 @@ def genesis_block(
     """
     _check(channel_id, members)
     config = encoded(
-        configtx_pb2.ConfigEnvelope(config=configtx_pb2.Config(channel_group=channel_group(members, batch)))
+        configtx_pb2.ConfigEnvelope(
+            config=configtx_pb2.Config(channel_group=channel_group(members, batch, bft))
+        )
     )
     nonce = hashlib.sha256(channel_id.encode() + b"\0" + config).digest()[:_NONCE_BYTES]
     begin = max(

@@ -20,6 +20,7 @@ from shirushi_core.proofs.canonical import Json
 from shirushi_core.proofs.report import Verdict
 from shirushi_network import bring_up
 from shirushi_network.demo.pilot import RESIDENTS, Folders, Outcome, replay
+from shirushi_network.engine import EngineChoice, EngineName
 from shirushi_network.errors import ConsortiumError
 from shirushi_network.layout import Layout
 
@@ -46,6 +47,10 @@ def demo(
     out: Annotated[
         Path, typer.Option("--out", metavar="DIR", help="Where certificates, receipts and ledger go.")
     ] = Path("demo-output"),
+    engine: Annotated[
+        EngineName,
+        typer.Option("--engine", help="What runs the members, as for `shirushi consortium up`."),
+    ] = EngineName.EMBEDDED,
     as_json: options.Json = False,
 ) -> None:
     """Replay the pilot: certificates issued, submitted, verified, revoked; what came of it as a table.
@@ -57,12 +62,13 @@ def demo(
     Examples:
       shirushi demo
       shirushi demo --documents ~/Documents/letters
+      shirushi demo --engine native
     """
     started = time.perf_counter()
     folders = Folders(out.absolute())
     _make_room(folders)
     layout = Layout(folders.consortium)
-    bring_up.up(layout, base_port=0, progress=note)
+    bring_up.up(layout, base_port=0, progress=note, engine=EngineChoice(engine))
     try:
         with _Bars() as advance:
             outcome = asyncio.run(replay(folders, documents and documents.absolute(), advance))

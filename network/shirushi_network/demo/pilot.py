@@ -28,8 +28,8 @@ from shirushi_client.verifier.verifier import Verifier, read_receipt
 from shirushi_core.proofs.receipt import Receipt
 from shirushi_core.proofs.report import Result, Verdict
 from shirushi_core.proofs.status import Reason
-from shirushi_network.control import ask
 from shirushi_network.demo.certificates import made_up_certificates, render_pdf
+from shirushi_network.engines import open_engine
 from shirushi_network.layout import Layout
 
 RESIDENTS = 118
@@ -237,13 +237,13 @@ async def _mishaps(desk: _Desk, folders: Folders, submitted: Sequence[Path]) -> 
     await desk.changer.reinstate([target], Reason.INVESTIGATION_CLOSED)
     yield await desk.step("再開", "reinstated", suspended, Verdict.VALID)
 
-    control = Layout(folders.consortium.absolute()).control_socket
-    ask(control, {"do": "stop_member", "member": STOPPED_MEMBER})
+    engine = open_engine(Layout(folders.consortium.absolute()))
+    engine.stop_member(STOPPED_MEMBER)
     try:
         yield await desk.step("1機関停止", "one member stopped", untouched, Verdict.VALID)
         yield await desk.step("1機関停止・失効", "one member stopped, revoked", revoked, Verdict.NOT_VALID)
     finally:
-        ask(control, {"do": "start_member", "member": STOPPED_MEMBER})
+        engine.start_member(STOPPED_MEMBER)
 
 
 def _receipt(file: Path) -> Receipt:

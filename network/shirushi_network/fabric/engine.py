@@ -1,0 +1,214 @@
+"""The engines on real Fabric: a data folder's members started, joined to their channel, and told what to run.
+
+Only the members whose keys are in the data folder are started here; the others run on machines of their own. The same
+steps make a trial of all members on one machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from shirushi_network.chaincode_servers import read_servers
+from shirushi_network.engine import EngineName, Progress
+from shirushi_network.errors import ConsortiumError, StartError
+from shirushi_network.fabric.deployment import deploy, deployments
+from shirushi_network.fabric.native import ended
+from shirushi_network.fabric.nodes import Node, NodePaths, NodeRunner, node_folder, nodes_of
+from shirushi_network.fabric.participation import OrdererAdmin
+from shirushi_network.fabric.peer_admin import PeerError, open_peer
+from shirushi_network.fabric.rendering import write_nodes
+from shirushi_network.fabric.status import MemberStatus, ask_members
+from shirushi_network.layout import Layout
+from shirushi_network.member_access import identity_of, members_here, tls_roots
+from shirushi_network.topology import Member, Topology
+from shirushi_network.topology_file import read_topology
+
+START_SECONDS = 60.0
+POLL_SECONDS = 0.1
+LAST_WORDS = 20
+
+
+class FabricEngine:
+    """Fabric's own nodes, run by a NodeRunner; `paths` are where nodes see the data folder."""
+
+    def __init__(self, layout: Layout, name: EngineName, runner: NodeRunner, paths: NodePaths) -> None:
+        self._layout = layout
+        self._name = name
+        self._runner = runner
+        self._paths = paths
+
+    def check(self) -> None:
+        self._runner.check()
+
+    def is_running(self) -> bool:
+        return any(self._runner.state(node).running for node in nodes_of(self._here()))
+
+    def has_ledger(self) -> bool:
+        return any(
+            (node_folder(self._layout.root, node) / "data").exists() for node in nodes_of(self._here())
+        )
+
+    def listeners(self) -> tuple[str, ...] | None:
+        return None
+
+    def start(self, topology: Topology, progress: Progress) -> bool:
+        members = self._here()
+        write_nodes(self._layout, topology, members, self._paths)
+        started: list[Node] = []
+        try:
+            self._start_nodes(nodes_of(members), started, progress)
+            self._join(topology, members, progress)
+            return asyncio.run(self._deploy(topology, members, progress))
+        except BaseException:
+            for node in reversed(started):
+                self._runner.stop(node)
+            raise
+
+    def stop(self) -> bool:
+        stopped = [self._runner.stop(node) for node in reversed(nodes_of(self._here()))]
+        return any(stopped)
+
+    def status(self) -> dict[str, Any]:
+        topology = read_topology(self._layout.topology)
+        found = asyncio.run(ask_members(self._layout, topology))
+        here = members_here(self._layout, topology.members)
+        heights = [each.peer_height for each in found if each.peer_height is not None]
+        return {
+            "channel": topology.channel,
+            "engine": self._name.value,
+            "height": max(heights, default=0),
+            "members": [self._shown(each, each.member in here) for each in found],
+        }
+
+    def stop_member(self, member_id: str, kind: str | None = None) -> None:
+        for node in reversed(self._chosen(member_id, kind)):
+            self._runner.stop(node)
+
+    def start_member(self, member_id: str, kind: str | None = None) -> None:
+        nodes = self._chosen(member_id, kind)
+        write_nodes(self._layout, read_topology(self._layout.topology), [nodes[0].member], self._paths)
+        self._start_nodes(nodes, [], lambda _: None)
+
+    def log(self, member_id: str | None, kind: str | None, lines: int) -> dict[str, list[str]]:
+        members = [member.id for member in self._here()] if member_id is None else [member_id]
+        nodes = [node for each in members for node in self._chosen(each, kind)]
+        return {node.id: self._runner.log(node, lines) for node in nodes}
+
+    def _here(self) -> list[Member]:
+        if not self._layout.topology.exists():
+            return []
+        return members_here(self._layout, read_topology(self._layout.topology).members)
+
+    def _chosen(self, member_id: str, kind: str | None) -> list[Node]:
+        """Return a member's nodes, or the one of a kind; raises ConsortiumError naming what there is."""
+        member = read_topology(self._layout.topology).member(member_id)
+        here = self._here()
+        if member not in here:
+            known = ", ".join(each.id for each in here) or "none"
+            raise ConsortiumError(f"{member_id} does not run on this machine; members here: {known}")
+        nodes = nodes_of([member])
+        chosen = [node for node in nodes if kind in (None, node.kind.value)]
+        if not chosen:
+            kinds = ", ".join(node.kind for node in nodes)
+            raise ConsortiumError(f"{member_id} has no {kind}; it has {kinds}")
+        return chosen
+
+    def _start_nodes(self, nodes: Sequence[Node], started: list[Node], progress: Progress) -> None:
+        waiting = [node for node in nodes if not self._runner.state(node).running]
+        for node in waiting:
+            progress(f"starting {node.name}")
+            self._runner.start(node)
+            started.append(node)
+        deadline = time.monotonic() + START_SECONDS
+        for node in waiting:
+            self._wait_until_healthy(node, deadline)
+
+    def _wait_until_healthy(self, node: Node, deadline: float) -> None:
+        while not _is_healthy(node):
+            if not self._runner.state(node).running and not _is_healthy(node):
+                raise ended(node, self._layout.root, self._runner.log(node, LAST_WORDS))
+            if time.monotonic() > deadline:
+                raise StartError(
+                    f"{node.name} was not healthy within {START_SECONDS:.0f} s: see `shirushi consortium logs "
+                    f"{node.member.id}`"
+                )
+            time.sleep(POLL_SECONDS)
+
+    def _join(self, topology: Topology, members: Sequence[Member], progress: Progress) -> None:
+        genesis = self._layout.genesis.read_bytes()
+        for member in members:
+            if member.orderer is None:
+                continue
+            orderer = OrdererAdmin(member, self._layout.members / member.id)
+            if orderer.channel(topology.channel) is None:
+                progress(f"the orderer of {member.name_en} joins {topology.channel}")
+                orderer.join(genesis)
+        asyncio.run(self._join_peers(topology, members, genesis, progress))
+
+    async def _join_peers(
+        self, topology: Topology, members: Sequence[Member], genesis: bytes, progress: Progress
+    ) -> None:
+        async def join(member: Member) -> None:
+            admin = identity_of(self._layout, member, "admin")
+            async with open_peer(member, admin, tls_roots(self._layout, member)) as peer:
+                await _until_answered(lambda: peer.channels())
+                if topology.channel not in await peer.channels():
+                    progress(f"the peer of {member.name_en} joins {topology.channel}")
+                    await peer.join(genesis)
+
+        await asyncio.gather(*(join(member) for member in members))
+
+    async def _deploy(self, topology: Topology, members: Sequence[Member], progress: Progress) -> bool:
+        servers = read_servers(self._layout.chaincodes)
+        ready = [
+            await deploy(self._layout, topology, members, wanted, progress)
+            for wanted in deployments(topology, servers)
+        ]
+        return all(ready)
+
+    def _shown(self, found: MemberStatus, here: bool) -> dict[str, Any]:
+        member = found.member
+        states = (
+            {node.kind.value: self._runner.state(node).detail for node in nodes_of([member])} if here else {}
+        )
+        return {
+            "id": member.id,
+            "msp_id": member.msp_id,
+            "peer": member.peer.address,
+            "orderer": member.orderer.address if member.orderer else None,
+            "here": here,
+            "nodes": states,
+            "running": found.works,
+            "peer_height": found.peer_height,
+            "orderer_height": found.orderer_height,
+            "chaincode": found.chaincode,
+            "certificate_days": None,
+            "problems": list(found.problems),
+        }
+
+
+async def _until_answered(question: Callable[[], Any]) -> None:
+    """Ask until a peer that has just started answers; raises PeerError."""
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            await question()
+            return
+        except PeerError:
+            if time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(POLL_SECONDS)
+
+
+def _is_healthy(node: Node) -> bool:
+    url = f"http://127.0.0.1:{node.operations_port}/healthz"
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False

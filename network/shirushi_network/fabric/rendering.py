@@ -1,0 +1,48 @@
+"""Writing what nodes are given below the data folder: configurations, the external builder, service variables, targets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from shirushi_network.fabric.builder import write_builder, write_connection
+from shirushi_network.fabric.configuration import orderer_configuration, peer_configuration
+from shirushi_network.fabric.containers import compose_file
+from shirushi_network.fabric.deployment import anchors_package
+from shirushi_network.fabric.nodes import Node, NodeKind, NodePaths, node_folder, nodes_of
+from shirushi_network.fabric.service import FILE, render_service_environment, service_environment
+from shirushi_network.files import write_atomically
+from shirushi_network.layout import Layout
+from shirushi_network.topology import Member, Topology
+
+
+def write_nodes(layout: Layout, topology: Topology, members: Sequence[Member], paths: NodePaths) -> None:
+    """Write everything the nodes of these members need besides their keys; what is there is written anew."""
+    package = anchors_package(topology.anchors)
+    for node in nodes_of(members):
+        member, folder = node.member, node_folder(layout.root, node)
+        (folder / "data").mkdir(mode=0o700, parents=True, exist_ok=True)
+        if node.kind is NodeKind.ORDERER:
+            write_atomically(folder / "orderer.yaml", orderer_configuration(member, paths))
+        elif node.kind is NodeKind.CHAINCODE:
+            variables = service_environment(member, package.package_id, paths)
+            write_atomically(folder / FILE, render_service_environment(variables))
+        else:
+            write_atomically(folder / "core.yaml", peer_configuration(topology, member, paths))
+            write_builder(folder / "builder")
+            write_connection(folder, member, layout.members / member.id, package.label)
+    write_atomically(layout.root / "docker-compose.fabric.yml", compose_file(topology))
+    write_atomically(layout.root / "prometheus-targets.json", monitoring_targets(members))
+
+
+def monitoring_targets(members: Sequence[Member]) -> bytes:
+    """Return what Prometheus's file_sd_configs reads: every node's metrics on 127.0.0.1 of its machine."""
+    targets = [_target(node) for node in nodes_of(members)]
+    return json.dumps(targets, indent=2).encode() + b"\n"
+
+
+def _target(node: Node) -> dict[str, object]:
+    return {
+        "targets": [f"127.0.0.1:{node.operations_port}"],
+        "labels": {"member": node.member.id, "msp_id": node.member.msp_id, "node": node.kind.value},
+    }

@@ -1,0 +1,85 @@
+"""How the members of a consortium on real Fabric are: asked of their own nodes, each in bounded time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from shirushi_core.errors import ShirushiError
+from shirushi_core.proofs.canonical import encode
+from shirushi_network.fabric.orderer_client import open_orderer
+from shirushi_network.fabric.peer_admin import PeerError, open_peer
+from shirushi_network.layout import Layout
+from shirushi_network.member_access import asking_identity, tls_roots
+from shirushi_network.member_keys import ANCHORS
+from shirushi_network.topology import Member, Topology
+
+CONNECTED, DISCONNECTED, UNKNOWN = "connected", "not connected", "unknown"
+
+_PROBE = [b"list_issuers", encode({"bookmark": "", "page_size": 1})]
+_Answer = TypeVar("_Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class MemberStatus:
+    """One member's nodes: heights are numbers of blocks, None where nobody answered; `problems` say why."""
+
+    member: Member
+    peer_height: int | None
+    orderer_height: int | None
+    chaincode: str
+    problems: tuple[str, ...]
+
+    @property
+    def works(self) -> bool:
+        """Whether everything the member runs answered."""
+        has_orderer = self.member.orderer is None or self.orderer_height is not None
+        return self.peer_height is not None and has_orderer and self.chaincode == CONNECTED
+
+
+async def ask_members(layout: Layout, topology: Topology) -> list[MemberStatus]:
+    """Ask all members' nodes at once; raises ConsortiumError only if there is no identity to ask as."""
+    for member in topology.members:
+        asking_identity(layout, topology, member)
+    return list(await asyncio.gather(*(_ask(layout, topology, member) for member in topology.members)))
+
+
+async def _ask(layout: Layout, topology: Topology, member: Member) -> MemberStatus:
+    problems: list[str] = []
+    peer, orderer = await asyncio.gather(
+        _or_problem(_ask_peer(layout, topology, member), problems),
+        _or_problem(_ask_orderer(layout, topology, member), problems),
+    )
+    height, chaincode, problem = peer or (None, UNKNOWN, None)
+    if problem is not None:
+        problems.append(problem)
+    return MemberStatus(member, height, orderer, chaincode, tuple(problems))
+
+
+async def _or_problem(question: Awaitable[_Answer], problems: list[str]) -> _Answer | None:
+    try:
+        return await question
+    except ShirushiError as error:
+        problems.append(str(error))
+        return None
+
+
+async def _ask_peer(layout: Layout, topology: Topology, member: Member) -> tuple[int, str, str | None]:
+    identity = asking_identity(layout, topology, member)
+    async with open_peer(member, identity, tls_roots(layout, member)) as peer:
+        height = await peer.height(topology.channel)
+        try:
+            await peer.call(topology.channel, ANCHORS, _PROBE)
+        except PeerError as error:
+            return height, DISCONNECTED, str(error)
+        return height, CONNECTED, None
+
+
+async def _ask_orderer(layout: Layout, topology: Topology, member: Member) -> int | None:
+    if member.orderer is None:
+        return None
+    identity = asking_identity(layout, topology, member)
+    async with open_orderer(member, identity, tls_roots(layout, member)) as orderer:
+        return int((await orderer.newest_block(topology.channel)).header.number) + 1
