@@ -1,4 +1,4 @@
-"""A network of Fabric's own orderers and peers; skipped where the programs are not found (PATH or FABRIC_BIN)."""
+"""Networks of Fabric's own orderers and peers; skipped where the programs are not found (PATH or FABRIC_BIN)."""
 
 from __future__ import annotations
 
@@ -6,14 +6,19 @@ from collections.abc import Iterator
 
 import pytest
 from tests.fabric.native_network import NativeNetwork
+from tests.support.fabric_binaries import fabric_binary
+
+
+@pytest.fixture(scope="session")
+def fabric() -> None:
+    """Skip what needs Fabric's nodes where there are none."""
+    for program in ("orderer", "peer"):
+        fabric_binary(program)
 
 
 @pytest.fixture(scope="module")
-def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NativeNetwork]:
-    """Five orderers and five peers that joined one channel; one network for each test file."""
-    native = NativeNetwork(tmp_path_factory.mktemp("fabric"))
-    try:
-        native.start()
-        yield native
-    finally:
-        native.stop()
+def network(fabric: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NativeNetwork]:
+    """Five orderers and five peers that joined one channel, on which nothing happened; one for each test file."""
+    native = NativeNetwork.joined(tmp_path_factory.mktemp("fabric") / "consortium")
+    yield native
+    native.down()
