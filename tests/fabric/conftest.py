@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from tests.fabric.chaincode_thread import ServedChaincode, served
 from tests.fabric.native_network import NativeNetwork
+from tests.support.basic_chaincode import BasicChaincode
 from tests.support.fabric_binaries import fabric_binary
+from tests.support.peer_chaincode import PeerChaincode
+
+from shirushi_network.layout import Layout
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +27,26 @@ def network(fabric: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     native = NativeNetwork.joined(tmp_path_factory.mktemp("fabric") / "consortium")
     yield native
     native.down()
+
+
+@pytest.fixture(scope="session")
+def chaincodes() -> Iterator[dict[str, ServedChaincode]]:
+    """The chaincodes of the tests that `live_consortium` runs beside our own."""
+    with served({"basic": BasicChaincode, "probe": PeerChaincode}) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def live_consortium(
+    fabric: None, chaincodes: dict[str, ServedChaincode], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[NativeNetwork]:
+    """A whole consortium on real Fabric, in the place of the embedded one that other tests share under this name.
+
+    Tests that share it leave it running, with every member up.
+    """
+    root = tmp_path_factory.mktemp("native") / "consortium"
+    addresses = {name: each.address for name, each in chaincodes.items()}
+    live = NativeNetwork(Layout(root), chaincodes=addresses)
+    live.up()
+    yield live
+    live.down()
