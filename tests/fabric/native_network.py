@@ -108,6 +108,19 @@ class NativeNetwork(LiveConsortium):
         for kind in NodeKind:
             os.kill(self.process(member, kind), signal.SIGCONT)
 
+    def settle(self, seconds: float = PATIENCE) -> int:
+        """Wait until every peer and orderer has the same blocks; returns how many."""
+        found: set[int | None] = set()
+
+        def agree() -> bool:
+            found.clear()
+            for member in self.status()["members"]:
+                found.update((member["peer_height"], member["orderer_height"]))
+            return len(found) == 1 and None not in found
+
+        self.wait_until(agree, "the same height everywhere", seconds)
+        return int(found.pop() or 0)
+
     # Orderers
 
     def participation(self, member: Member) -> dict[str, Any]:

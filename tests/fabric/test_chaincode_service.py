@@ -168,22 +168,28 @@ class TestCalls:
 class TestPrivateData:
     """Private data in the collections that every member has for itself."""
 
-    async def test_only_its_member_has_the_value_and_all_have_its_hash(self, probe: Probe) -> None:
+    async def test_only_its_member_has_the_value_and_all_have_its_hash(
+        self, live_consortium: NativeNetwork, probe: Probe
+    ) -> None:
         await probe.do("put_private", OWN, "secret", "other", at=[CITY], secret=b"of the city", other=b"too")
         assert await probe.ask("get_private", OWN, "secret", "nothing") == ["of the city", None]
         assert await probe.ask("private_range", OWN, "", "") == [["other", "too"], ["secret", "of the city"]]
         digest = sha256(b"of the city").hexdigest()
+        await asyncio.to_thread(live_consortium.settle)
         for member in (CITY, "KaguyaMSP"):
             assert await probe.ask("private_hash", OWN, "secret", of=member) == digest
         with pytest.raises(GatewayError, match="GET_STATE"):
             await probe.ask("get_private", OWN, "secret", of="KaguyaMSP")
         assert await probe.ask("private_hash", OTHER, "secret") is None
 
-    async def test_deleted_and_purged_it_is_gone_and_the_purge_is_told_to_all(self, probe: Probe) -> None:
+    async def test_deleted_and_purged_it_is_gone_and_the_purge_is_told_to_all(
+        self, live_consortium: NativeNetwork, probe: Probe
+    ) -> None:
         await probe.do("put_private", OWN, "gone", "purged", at=[CITY], gone=b"1", purged=b"2")
         await probe.do("delete_private", OWN, "gone", at=[CITY])
         await probe.do("purge_private", OWN, "purged", at=[CITY])
         assert await probe.ask("get_private", OWN, "gone", "purged") == [None, None]
+        await asyncio.to_thread(live_consortium.settle)
         for key in ("gone", "purged"):
             assert await probe.ask("private_hash", OWN, key, of="KaguyaMSP") is None
 
@@ -284,6 +290,7 @@ class TestBatches:
         async with live_consortium.gateway() as gateway:
             contract = gateway.get_network(live_consortium.topology.channel).get_contract("probe")
             await Probe(contract, CITY).do("put_many", "batch", "50")
+        await asyncio.to_thread(live_consortium.settle)
         together, sent = await work()
         with as_before_3_1(live_consortium, member):
             one_by_one, sent_one_by_one = await work()

@@ -60,6 +60,10 @@ class LiveConsortium:
     def status(self) -> dict[str, Any]:
         return bring_up.status(self.layout)
 
+    def settle(self) -> int:
+        """Wait until all members have the same blocks, and return how many; embedded members share one ledger."""
+        return self.height
+
     def up(self) -> None:
         """Start it, or start it again."""
         bring_up.up(
