@@ -108,18 +108,27 @@ class NativeNetwork(LiveConsortium):
         for kind in NodeKind:
             os.kill(self.process(member, kind), signal.SIGCONT)
 
+    def heights(self) -> dict[str, int]:
+        """Return how many blocks each peer and orderer has, 0 where it does not say, out of their metrics."""
+        ports = {f"peer.{each.id}": each.peer.operations_port for each in self.members}
+        ports |= {f"orderer.{each.id}": each.orderer.operations_port for each in self.members if each.orderer}
+        return {node: self._metric(port, "ledger_blockchain_height") for node, port in ports.items()}
+
+    @property
+    def height(self) -> int:
+        return max(self.heights().values())
+
     def settle(self, seconds: float = PATIENCE) -> int:
         """Wait until every peer and orderer has the same blocks; returns how many."""
-        found: set[int | None] = set()
+        found: set[int] = set()
 
         def agree() -> bool:
             found.clear()
-            for member in self.status()["members"]:
-                found.update((member["peer_height"], member["orderer_height"]))
-            return len(found) == 1 and None not in found
+            found.update(self.heights().values())
+            return len(found) == 1 and 0 not in found
 
         self.wait_until(agree, "the same height everywhere", seconds)
-        return int(found.pop() or 0)
+        return found.pop()
 
     # Orderers
 
@@ -134,13 +143,7 @@ class NativeNetwork(LiveConsortium):
     def leader_seen_by(self, member: Member) -> int:
         """Return the consenter id that a member's orderer holds to be the leader, 0 for none."""
         assert member.orderer is not None
-        name = f'consensus_BFT_leader_id{{channel="{self.topology.channel}"}} '
-        url = f"http://127.0.0.1:{member.orderer.operations_port}/metrics"
-        with urllib.request.urlopen(url, timeout=COMMAND_SECONDS) as answer:
-            for line in answer.read().decode().splitlines():
-                if line.startswith(name):
-                    return int(float(line.removeprefix(name)))
-        return 0
+        return self._metric(member.orderer.operations_port, "consensus_BFT_leader_id")
 
     def leader(self, among: Sequence[Member] | None = None) -> Member:
         """Return the member whose orderer leads, once the orderers (or those of some members) agree on one."""
@@ -233,6 +236,18 @@ class NativeNetwork(LiveConsortium):
                 )
                 raise NativeNetworkError(f"waited {seconds} s in vain for {what}\n{words}")
             time.sleep(POLL_SECONDS)
+
+    def _metric(self, port: int, name: str) -> int:
+        """Return a node's metric of the channel, 0 if it does not tell."""
+        start = f'{name}{{channel="{self.topology.channel}"}} '
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=2) as answer:
+                for line in answer.read().decode().splitlines():
+                    if line.startswith(start):
+                        return int(float(line.removeprefix(start)))
+        except OSError:
+            return 0
+        return 0
 
     def _fetch(self, member: Member, number: int, *options: str) -> common_pb2.Block:
         file = self.root / "fetched.block"

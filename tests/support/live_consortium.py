@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -135,7 +136,7 @@ class LiveConsortium:
 
     async def blocks(self) -> list[Any]:
         """Fetch every block from the genesis block on, over a member's Deliver service."""
-        height, found = self.height, []
+        height, found = await asyncio.to_thread(lambda: self.height), []
         async with (
             self.gateway() as gateway,
             gateway.get_network(self.topology.channel).get_block_events(start_block=0) as events,
