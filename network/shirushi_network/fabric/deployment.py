@@ -22,7 +22,7 @@ from shirushi_core.fabric.lifecycle import (
 )
 from shirushi_network.errors import ConsortiumError
 from shirushi_network.fabric.chaincode_package import ChaincodePackage, ccaas_package
-from shirushi_network.fabric.peer_admin import open_peer
+from shirushi_network.fabric.peer_admin import ApprovalLostError, open_peer
 from shirushi_network.layout import Layout
 from shirushi_network.member_access import admin_contract, identity_of, tls_roots
 from shirushi_network.member_keys import ANCHORS
@@ -93,7 +93,11 @@ async def approve(layout: Layout, topology: Topology, member: Member, wanted: De
     async with open_peer(member, admin, tls_roots(layout, member)) as peer:
         committed = await peer.committed(topology.channel, name)
         _check_sequence(wanted.definition, committed.definition if committed else None)
-        approved = await peer.approved(topology.channel, name, sequence)
+        try:
+            approved = await peer.approved(topology.channel, name, sequence)
+        except ApprovalLostError:
+            # It can neither be read nor made again under this sequence; the hashes on the ledger say that it was made.
+            return False
     if approved and (approved.definition, approved.package_id) == (
         wanted.definition,
         wanted.package.package_id,
