@@ -109,11 +109,6 @@ def _topology(layout: Layout, engine: Engine, base_port: int | None, wanted: Top
 
     The ports of a consortium are in its genesis block: they can be chosen as long as there is no ledger.
     """
-    if layout.connection.exists() and not engine.has_ledger():
-        raise ConsortiumError(
-            f"the ledger of the consortium in {layout.root} is gone: put it back from a backup, or use another data "
-            "folder for a new consortium"
-        )
     known = wanted or (read_topology(layout.topology) if layout.topology.exists() else None)
     if known is not None and engine.is_running():
         return known

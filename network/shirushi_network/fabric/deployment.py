@@ -49,6 +49,10 @@ class DeploymentError(ConsortiumError):
     """A chaincode that could not be installed, approved or committed as the topology says."""
 
 
+class WaitingError(DeploymentError):
+    """Members that are needed do not answer yet: too few orderers, or peers that have not found each other."""
+
+
 @dataclass(frozen=True, slots=True)
 class Deployment:
     """A chaincode to run: what is installed at each peer, and what members approve."""
@@ -173,12 +177,18 @@ async def _agreed(
 ) -> dict[str, bool] | None:
     """Return the approvals once the first member's peer knows of all that were made here."""
     here = {member.msp_id for member in members}
-    async with asyncio.timeout(DISCOVERY_SECONDS):
-        while True:
-            agreed = await approvals(layout, topology, members[0], wanted)
-            if agreed is None or all(agreed.get(msp_id) for msp_id in here):
-                return agreed
-            await asyncio.sleep(RETRY_SECONDS)
+    try:
+        async with asyncio.timeout(DISCOVERY_SECONDS):
+            while True:
+                agreed = await approvals(layout, topology, members[0], wanted)
+                if agreed is None or all(agreed.get(msp_id) for msp_id in here):
+                    return agreed
+                await asyncio.sleep(RETRY_SECONDS)
+    except TimeoutError:
+        raise WaitingError(
+            f"the peer of {members[0].name_en} has not seen what was approved of {wanted.name} within "
+            f"{DISCOVERY_SECONDS:.0f} s"
+        ) from None
 
 
 def _check_sequence(wanted: Definition, committed: Definition | None) -> None:
@@ -215,6 +225,7 @@ async def _submit(
     """Submit a lifecycle transaction, again while what hinders it passes; raises DeploymentError."""
     options = CallOptions(timeout=SUBMIT_SECONDS)
     name = function.decode()
+    last: GatewayError | None = None
     try:
         async with (
             asyncio.timeout(patience),
@@ -235,6 +246,8 @@ async def _submit(
                     last = error
                 await asyncio.sleep(RETRY_SECONDS)
     except TimeoutError:
-        raise DeploymentError(f"{name} of {member.name_en} did not go through: {last}") from None
+        raise WaitingError(
+            f"{name} of {member.name_en} did not go through: {last or 'no answer in time'}"
+        ) from None
     except (GatewayError, CommitError) as error:
         raise DeploymentError(f"{name} of {member.name_en} was refused: {error}") from error

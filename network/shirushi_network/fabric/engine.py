@@ -16,7 +16,7 @@ from typing import Any
 from shirushi_network.chaincode_servers import read_servers
 from shirushi_network.engine import EngineName, Progress
 from shirushi_network.errors import ConsortiumError, StartError
-from shirushi_network.fabric.deployment import Deployment, deploy, deployments
+from shirushi_network.fabric.deployment import Deployment, WaitingError, deploy, deployments
 from shirushi_network.fabric.native import ended
 from shirushi_network.fabric.nodes import Node, NodeKind, NodePaths, NodeRunner, node_folder, nodes_of
 from shirushi_network.fabric.participation import OrdererAdmin
@@ -49,7 +49,7 @@ class FabricEngine:
         return any(self._runner.state(node).running for node in nodes_of(self._here()))
 
     def has_ledger(self) -> bool:
-        return any(
+        return self._layout.connection.exists() or any(
             (node_folder(self._layout.root, node) / "data").exists() for node in nodes_of(self._here())
         )
 
@@ -63,11 +63,7 @@ class FabricEngine:
         try:
             self._start_nodes(nodes_of(members), started, progress)
             self._join(topology, members, progress)
-            anchors, *others = deployments(topology, read_servers(self._layout.chaincodes))
-            ready = asyncio.run(self._deploy(topology, members, [anchors], progress))
-            if ready:
-                self._serve(members, anchors.package.package_id, progress)
-            return asyncio.run(self._deploy(topology, members, others, progress)) and ready
+            return self._deploy_all(topology, members, progress)
         except BaseException:
             for node in reversed(started):
                 self._runner.stop(node)
@@ -166,6 +162,20 @@ class FabricEngine:
                     await peer.join(genesis)
 
         await asyncio.gather(*(join(member) for member in members))
+
+    def _deploy_all(self, topology: Topology, members: Sequence[Member], progress: Progress) -> bool:
+        anchors, *others = deployments(topology, read_servers(self._layout.chaincodes))
+        try:
+            ready = asyncio.run(self._deploy(topology, members, [anchors], progress))
+            if ready:
+                self._serve(members, anchors.package.package_id, progress)
+            return asyncio.run(self._deploy(topology, members, others, progress)) and ready
+        except WaitingError as error:
+            if len(members) == len(topology.members):
+                raise
+            # The others' orderers and peers are started on their own machines, and somebody has to be first.
+            progress(f"{error}; give this command again when more members run")
+            return False
 
     async def _deploy(
         self,
