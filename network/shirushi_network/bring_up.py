@@ -109,9 +109,14 @@ def _topology(layout: Layout, engine: Engine, base_port: int | None, wanted: Top
 
     The ports of a consortium are in its genesis block: they can be chosen as long as there is no ledger.
     """
-    known = wanted or (read_topology(layout.topology) if layout.topology.exists() else None)
+    known = read_topology(layout.topology) if layout.topology.exists() else None
+    if wanted not in (None, known) and engine.has_ledger():
+        raise ConsortiumError(
+            f"the consortium in {layout.root} has another topology: leave --topology out, or use another data folder"
+        )
     if known is not None and engine.is_running():
         return known
+    known = wanted or known
     if known is None:
         topology = with_ports(default_topology(), base_port)
     elif not base_port or base_port == known.members[0].peer.port:
