@@ -27,7 +27,10 @@ from shirushi_network.layout import Layout
 from shirushi_network.lock import lock_holder
 from shirushi_network.member_keys import ORDERER, PEER
 from shirushi_network.ports import with_ports
-from shirushi_network.topology import Member, default_topology
+from shirushi_network.topology import Member, Topology, default_topology
+
+MakeKeys = Callable[[Path, Member], None]
+"""Puts a member's keys into a folder named by its id, below the one given."""
 
 NATIVE = EngineChoice(EngineName.NATIVE)
 
@@ -51,11 +54,13 @@ class NativeNetwork(LiveConsortium):
     engine: EngineChoice | None = field(default=NATIVE)
 
     @classmethod
-    def joined(cls, root: Path) -> Self:
-        """Start five members' nodes that have joined one channel and have a leader; no chaincode is installed."""
+    def joined(cls, root: Path, topology: Topology | None = None, make_keys: MakeKeys | None = None) -> Self:
+        """Start members' nodes, usually five, that have joined a channel and have a leader; no chaincode is installed."""
         network = cls(Layout(root))
-        topology = replace(with_ports(default_topology(), 0), blocks=BATCH)
+        topology = topology or replace(with_ports(default_topology(), 0), blocks=BATCH)
         root.mkdir(parents=True, exist_ok=True)
+        for member in topology.members if make_keys else ():
+            make_keys(network.layout.members, member)
         bring_up.prepare(network.layout, topology, progress=_quiet)
         write_choice(network.layout.engine, NATIVE)
         network.nodes.join(topology, _quiet)
