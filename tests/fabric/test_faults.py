@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.fabric.native_network import NativeNetwork
+from tests.fabric.native_network import NativeNetwork, NativeNetworkError
 from tests.support.chain import anchors, check_chain
 from tests.support.load import Load
 
@@ -106,11 +106,33 @@ async def test_issuing_and_verifying_go_on(consortium: NativeNetwork, tmp_path: 
             await load.more(issued=12, valid=2, within=2 * fault.pause)
         finally:
             await asyncio.to_thread(fault.end, consortium, member)
+        height = consortium.height
         await load.more(issued=5, valid=2, within=fault.pause)
-    await asyncio.to_thread(consortium.settle, CATCH_UP)
+        await asyncio.to_thread(
+            consortium.wait_until,
+            lambda: min(consortium.heights().values()) >= height,
+            f"{member.id} to have block {height - 1}",
+            CATCH_UP,
+        )
+    await settled(consortium, tmp_path)
     assert load.longest_pause(struck) < fault.pause, load.troubles
     assert Verdict.NOT_VALID not in load.verdicts, load.troubles
     await check_that_nothing_is_lost_or_doubled(consortium, load)
+
+
+async def settled(consortium: NativeNetwork, folder: Path) -> None:
+    """Wait until all nodes have the same blocks.
+
+    SmartBFT may leave an orderer that came back one block behind for as long as no other block is made.
+    """
+    for attempt in range(5):
+        try:
+            await asyncio.to_thread(consortium.settle, 10.0)
+            return
+        except NativeNetworkError:
+            async with Load(consortium.root, folder / f"another-{attempt}.db", "another-block") as load:
+                await load.more(issued=1, within=WARM_UP)
+    await asyncio.to_thread(consortium.settle)
 
 
 async def check_that_nothing_is_lost_or_doubled(consortium: NativeNetwork, load: Load) -> None:
