@@ -20,9 +20,9 @@ from shirushi_core.fabric.envelope import (
     EnvelopeError,
     EnvelopeHeader,
     OpenEnvelope,
+    check_header,
     endorsed_action,
-    open_envelope,
-    parse_header,
+    read_envelope,
     read_transaction,
 )
 from shirushi_core.fabric.msp import IdentityError, ValidIdentity
@@ -45,7 +45,7 @@ A block must get the same codes whenever and wherever it is validated.
 class Authenticated:
     """An envelope, its headers if they can be read, and its creator if the signature is theirs.
 
-    `code` is VALID, or what Fabric gives it for its form or its creator's signature.
+    `code` is VALID, or what Fabric's peers give it for its headers or its creator's signature, in this order.
     """
 
     data: bytes
@@ -78,16 +78,23 @@ def authenticate(data: bytes, config: ChannelConfig) -> Authenticated:
     except DecodeError:
         return Authenticated(data, None, None, None, transaction_pb2.INVALID_OTHER_REASON)
     try:
-        opened = open_envelope(envelope)
+        opened = read_envelope(envelope)
     except EnvelopeError as error:
-        return Authenticated(data, _header(envelope), None, None, error.validation_code)
+        return Authenticated(data, None, None, None, error.validation_code)
     header = opened.header
+    creator: ValidIdentity | None = None
+    code = transaction_pb2.BAD_CREATOR_SIGNATURE
     try:
         creator = config.msps.validate(header.creator, _IGNORING_EXPIRY)
         creator.verify(opened.signature, opened.payload)
+        code = VALID
     except (IdentityError, InvalidInputError, SignatureError):
-        return Authenticated(data, header, opened, None, transaction_pb2.BAD_CREATOR_SIGNATURE)
-    return Authenticated(data, header, opened, creator, VALID)
+        creator = None
+    try:
+        check_header(header)
+    except EnvelopeError as error:
+        code = error.validation_code
+    return Authenticated(data, header, opened, creator, code)
 
 
 def examine(authenticated: Authenticated, config: ChannelConfig) -> Examined:
@@ -121,9 +128,3 @@ def _signers(transaction: EndorserTransaction, config: ChannelConfig) -> tuple[V
     )
     return tuple(valid_signers(signed, config.msps, _IGNORING_EXPIRY))
 
-
-def _header(envelope: common_pb2.Envelope) -> EnvelopeHeader | None:
-    try:
-        return parse_header(envelope)
-    except EnvelopeError:
-        return None
