@@ -14,16 +14,17 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from shirushi_core.fabric.genesis import genesis_block
 from shirushi_network.chaincode_servers import read_servers, write_servers
 from shirushi_network.connection_files import write_connection, write_profiles
 from shirushi_network.engine import Engine, EngineChoice, Progress, write_choice
 from shirushi_network.engines import choose, make_engine, open_engine
 from shirushi_network.errors import ConsortiumError
 from shirushi_network.files import write_atomically
+from shirushi_network.genesis_ceremony import build
 from shirushi_network.layout import Layout
-from shirushi_network.member_access import is_here, members_here
-from shirushi_network.member_keys import create_member, load_bundle
+from shirushi_network.member_access import members_here
+from shirushi_network.member_bundle import bundle_of, is_here
+from shirushi_network.member_keys import create_member
 from shirushi_network.ports import check_ports, with_ports
 from shirushi_network.registration import register_city
 from shirushi_network.topology import Topology, default_topology
@@ -99,8 +100,7 @@ def prepare(layout: Layout, topology: Topology, *, progress: Progress) -> None:
             create_member(layout.members, member, now=now)
     if not layout.genesis.exists():
         progress("building the genesis block from the members' public bundles")
-        bundles = [load_bundle(layout.members, member) for member in topology.members]
-        block = genesis_block(topology.channel, bundles, topology.blocks, topology.bft)
+        block = build(topology, [bundle_of(layout, member) for member in topology.members])
         write_atomically(layout.genesis, block.SerializeToString(deterministic=True))
 
 
@@ -109,14 +109,14 @@ def _topology(layout: Layout, engine: Engine, base_port: int | None, wanted: Top
 
     The ports of a consortium are in its genesis block: they can be chosen as long as there is no ledger.
     """
-    if layout.connection.exists() and not engine.has_ledger():
+    known = read_topology(layout.topology) if layout.topology.exists() else None
+    if wanted not in (None, known) and engine.has_ledger():
         raise ConsortiumError(
-            f"the ledger of the consortium in {layout.root} is gone: put it back from a backup, or use another data "
-            "folder for a new consortium"
+            f"the consortium in {layout.root} has another topology: leave --topology out, or use another data folder"
         )
-    known = wanted or (read_topology(layout.topology) if layout.topology.exists() else None)
     if known is not None and engine.is_running():
         return known
+    known = wanted or known
     if known is None:
         topology = with_ports(default_topology(), base_port)
     elif not base_port or base_port == known.members[0].peer.port:

@@ -13,6 +13,7 @@ from shirushi_core.fabric.channel_config import from_config_block
 from shirushi_network.chaincode_servers import OUR_OWN, read_servers
 from shirushi_network.errors import ConsortiumError
 from shirushi_network.layout import Layout
+from shirushi_network.member_bundle import is_here
 from shirushi_network.member_keys import load_signing_identity, load_tls
 from shirushi_network.topology import Member, Topology
 from shirushi_network.topology_file import read_topology
@@ -26,6 +27,11 @@ CHAINCODE = OUR_OWN
 
 def member_node(layout: Layout, member: Member, consenters: tuple[Consenter, ...]) -> MemberNode:
     """Load what the node needs of one member: identities, TLS keys, addresses."""
+    if not is_here(layout, member):
+        raise ConsortiumError(
+            f"the keys of {member.id} are not on this machine, and the embedded engine needs every member's: use another "
+            "data folder for a trial, or another engine"
+        )
     home = layout.members / member.id
     consenter = next((c for c in consenters if c.msp_id == member.msp_id), None)
     if member.orderer is None:

@@ -27,7 +27,11 @@ class EmbeddedEngine:
         self._layout = layout
 
     def check(self) -> None:
-        """Find nothing wrong: it needs nothing that a machine may lack."""
+        if self._layout.connection.exists() and not self.has_ledger():
+            raise ConsortiumError(
+                f"the ledger of the consortium in {self._layout.root} is gone: put {self._layout.ledger.name}/ back from a "
+                "backup, or use another data folder for a new consortium"
+            )
 
     def is_running(self) -> bool:
         try:

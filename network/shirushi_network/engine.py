@@ -29,7 +29,7 @@ class Engine(Protocol):
     """One data folder's nodes on this machine."""
 
     def check(self) -> None:
-        """Raise ConsortiumError unless this machine has what it takes; nothing is made."""
+        """Raise ConsortiumError unless machine and data folder have what it takes; nothing is made."""
 
     def is_running(self) -> bool:
         """Say whether any node runs; raises ConsortiumError if one does and cannot be spoken to."""

@@ -1,10 +1,11 @@
-"""Where everything of an embedded consortium is, below its data folder.
+"""Where everything of a consortium is, below a data folder.
 
 DATA/
 consortium.json        connection file: members, endpoints, TLS roots (public)
 topology.toml          members, nodes, channel
 genesis.block          the channel's genesis block
-members/<id>/...       one folder for each member, in Fabric's own layout; private keys 0600
+members/<id>/...       each member whose keys are on this machine, in Fabric's own layout; private keys 0600
+bundles/<id>.json      what the other members published of themselves (docs/formats/member-bundle.md)
 users/<profile>.json   which identity a command uses
 issuer/                the issuer's journal
 ledger/                the committed ledger (lmdb)

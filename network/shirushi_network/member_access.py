@@ -12,13 +12,9 @@ from shirushi_client.gateway import Contract, Identity, connect, signers
 from shirushi_core.fabric.identity import SigningIdentity
 from shirushi_network.errors import ConsortiumError
 from shirushi_network.layout import Layout
-from shirushi_network.member_keys import load_bundle, load_signing_identity
+from shirushi_network.member_bundle import bundle_of, is_here
+from shirushi_network.member_keys import load_signing_identity
 from shirushi_network.topology import Member, Topology
-
-
-def is_here(layout: Layout, member: Member) -> bool:
-    """Say whether a member's keys are on this machine."""
-    return (layout.members / member.id).is_dir()
 
 
 def members_here(layout: Layout, members: Iterable[Member]) -> list[Member]:
@@ -42,8 +38,9 @@ def asking_identity(layout: Layout, topology: Topology, member: Member) -> Signi
 
 
 def tls_roots(layout: Layout, member: Member) -> bytes:
-    """Return the PEM roots of a member's TLS certificates; raises MemberKeysError."""
-    return b"".join(load_bundle(layout.members, member).tls_ca_certificates)
+    """Return the PEM roots of a member's TLS certificates, and the CAs below; raises BundleError, MemberKeysError."""
+    bundle = bundle_of(layout, member)
+    return b"".join((*bundle.tls_ca_certificates, *bundle.tls_intermediate_certificates))
 
 
 @asynccontextmanager

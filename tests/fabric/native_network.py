@@ -20,13 +20,16 @@ from shirushi_core.fabric.channel_config import BatchParameters
 from shirushi_core.fabric.genesis import genesis_block
 from shirushi_network.member_keys import ORDERER, PEER, create_member, load_bundle
 from shirushi_network.ports import with_ports
-from shirushi_network.topology import Member, default_topology
+from shirushi_network.topology import Member, Topology, default_topology
 
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
 COMMAND_SECONDS = 30.0
 SERVING = ("Beginning to serve requests", "Started peer with ID")
 """What an orderer and a peer log once they answer."""
+
+MakeKeys = Callable[[Path, Member], None]
+"""Puts a member's keys into a folder named by its id, below the one given."""
 
 LOG_FORMAT = "%{time:15:04:05.000} %{level:.4s} [%{module}] %{message}"
 
@@ -53,17 +56,24 @@ class _Node:
         return "\n".join(lines[-15:])
 
 
-class NativeNetwork:
-    """Five members' orderers and peers: `start` them, then `stop` them, whatever happened."""
+def create_now(root: Path, member: Member) -> None:
+    """Make a member's keys with CAs of its own."""
+    create_member(root, member, now=datetime.now(UTC))
 
-    def __init__(self, root: Path) -> None:
+
+class NativeNetwork:
+    """Members' orderers and peers, usually five of each: `start` them, then `stop` them, whatever happened."""
+
+    def __init__(
+        self, root: Path, topology: Topology | None = None, make_keys: MakeKeys = create_now
+    ) -> None:
         self._programs = {name: fabric_binary(name) for name in ("orderer", "peer", "osnadmin")}
         self._root = root
         self._nodes: list[_Node] = []
-        self.topology = with_ports(default_topology(), 0)
+        self.topology = topology or with_ports(default_topology(), 0)
         self.members = self.topology.members
         for member in self.members:
-            create_member(root, member, now=datetime.now(UTC))
+            make_keys(root, member)
         bundles = [load_bundle(root, member) for member in self.members]
         self.genesis = genesis_block(self.topology.channel, bundles, BATCH)
         self.genesis_file = root / "genesis.block"

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,9 @@ from tests.support.live_consortium import LiveConsortium
 from shirushi_network.errors import ConsortiumError
 from shirushi_network.layout import Layout
 from shirushi_network.lock import lock_holder, single_process
-from shirushi_network.ports import free_ports
+from shirushi_network.ports import free_ports, with_ports
+from shirushi_network.topology import default_topology
+from shirushi_network.topology_file import write_topology
 
 UP = [sys.executable, "-c", "from shirushi_client.cli.main import main; main()", "consortium", "up"]
 
@@ -222,6 +225,21 @@ def test_a_consortium_whose_ledger_is_gone_does_not_start_with_an_empty_one(data
     assert not layout.ledger.exists()
     (data / "elsewhere").rename(layout.ledger)
     assert shirushi("consortium", "up", data=data).exit_code == 0
+
+
+def test_a_topology_of_one_s_own_is_brought_up_and_another_one_refused_afterwards(
+    data: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "mine.toml"
+    mine = replace(with_ports(default_topology(), 0), channel="mine-test", quorum=4)
+    write_topology(file, mine)
+    run = shirushi("consortium", "up", "--topology", file, "--json", data=data)
+    assert (run.exit_code, run.json["channel"]) == (0, "mine-test")
+    assert shirushi("consortium", "up", "--topology", file, data=data).exit_code == 0
+    write_topology(file, replace(mine, quorum=3))
+    refused = shirushi("consortium", "up", "--topology", file, data=data)
+    assert refused.exit_code == 1
+    assert "has another topology: leave --topology out" in refused.sentence
 
 
 def test_what_the_operator_changed_in_profiles_stays(data: Path) -> None:

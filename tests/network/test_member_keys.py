@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import json
+import os
 import ssl
 import stat
 import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.x509 import UnrecognizedExtension
 from fabric_protos.common import common_pb2
 from tests.support.fabric_binaries import fabric_binary
 
@@ -18,6 +21,7 @@ from shirushi_core.fabric.identity import Identity
 from shirushi_core.fabric.msp import ExpiredIdentityError, Msp, Role
 from shirushi_core.fabric.signing import verify
 from shirushi_network import member_keys
+from shirushi_network.certificates import ATTRIBUTES_OID
 from shirushi_network.member_keys import (
     MemberKeysError,
     create_member,
@@ -108,7 +112,40 @@ def test_one_members_certificate_is_nothing_in_anothers_msp(members: Path) -> No
         other.validate(Identity(other.msp_id, signer.identity.certificate_pem), NOW)
 
 
-@pytest.mark.parametrize("home", ["peers/peer0", "orderers/orderer0"])
+def test_the_issuers_certificate_says_so_to_chaincodes_and_no_other_does(members: Path) -> None:
+    said = {}
+    for home in IDENTITIES:
+        folder = members / CITY.id / home / "msp"
+        certificate = load_signing_identity(folder, CITY.msp_id).identity.certificate
+        said[home] = [
+            json.loads(extension.value.value)
+            for extension in certificate.extensions
+            if extension.oid == ATTRIBUTES_OID and isinstance(extension.value, UnrecognizedExtension)
+        ]
+    assert {home: attributes for home, attributes in said.items() if attributes} == {
+        "users/issuer": [{"attrs": {"shirushi.role": "issuer"}}]
+    }
+
+
+def test_a_member_without_an_orderer_has_no_keys_for_one(tmp_path: Path) -> None:
+    create_member(tmp_path, replace(CITY, orderer=None), now=NOW)
+    assert not (tmp_path / CITY.id / "orderers").exists()
+    bundle = load_bundle(tmp_path, replace(CITY, orderer=None))
+    assert (bundle.orderer_certificate, bundle.orderer_tls_certificate) == (None, None)
+    assert (bundle.orderer_host, bundle.orderer_port) == (None, None)
+    assert (bundle.peer_host, bundle.peer_port) == (CITY.peer.host, CITY.peer.port)
+
+
+def test_keys_are_the_owners_alone_whatever_the_umask_is(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        create_member(tmp_path / "members", CITY, now=NOW)
+    finally:
+        os.umask(before)
+    test_private_keys_and_folders_are_the_owners_alone(tmp_path)
+
+
+@pytest.mark.parametrize("home", ["peers/peer0", "orderers/orderer0", "chaincodes/anchors"])
 def test_tls_material_works_as_a_server(members: Path, home: str) -> None:
     folder = members / CITY.id / home / "tls"
     _, _, authority = load_tls(folder)
@@ -140,7 +177,7 @@ class TestRefusals:
         def fail(*_: Any) -> None:
             raise OSError("disk full")
 
-        monkeypatch.setattr(member_keys, "_sync_folder", fail)
+        monkeypatch.setattr(member_keys, "sync_tree", fail)
         with pytest.raises(MemberKeysError, match="disk full"):
             create_member(tmp_path, CITY, now=NOW)
         assert list(tmp_path.iterdir()) == []

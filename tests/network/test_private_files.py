@@ -13,7 +13,7 @@ from tests.support.live_consortium import LiveConsortium
 from shirushi_core.fabric.signing import load_private_key
 
 KEYS_OF_A_MEMBER = 11
-"""Two authorities; peer and orderer with identity and TLS each; admin, issuer and client; the seal."""
+"""Two authorities; peer and orderer with identity and TLS each; chaincode TLS; admin, issuer and client; the seal."""
 
 
 @pytest.fixture(scope="module")

@@ -27,6 +27,9 @@ OUTPUT_CLOSED = 141
 # What help shows without loading a command, in this order; others follow by name.
 SUMMARIES = {
     "consortium": "Bring a consortium up or down, or show its status.",
+    "member": "Make a member's keys, pass public bundles around, renew and revoke certificates.",
+    "channel": "Build the channel's genesis block from the members' bundles.",
+    "chaincode": "Show, package and upgrade the chaincode of a consortium on real Fabric.",
     "issue": "Issue certificates: anchor files on the ledger and write their receipts.",
     "verify": "Verify files with their receipts against the members.",
     "revoke": "Revoke a certificate for good.",

@@ -72,9 +72,11 @@ def load_certificate(pem: bytes) -> x509.Certificate:
     if not text.startswith(_PEM_BEGIN) or not text.endswith(_PEM_END) or text.count(b"-----") != 4:
         raise InvalidInputError("could not decode the PEM structure: expected exactly one certificate")
     try:
-        return x509.load_pem_x509_certificate(text)
-    except (ValueError, UnsupportedAlgorithm) as error:
+        certificate = x509.load_pem_x509_certificate(text)
+        _ = certificate.subject, certificate.issuer  # parsed only when they are asked for
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise InvalidInputError(f"parseCertificate failed: {error}") from None
+    return certificate
 
 
 def certificate_key(certificate: x509.Certificate) -> PublicKey:

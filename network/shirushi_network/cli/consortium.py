@@ -9,13 +9,12 @@ import typer
 
 from shirushi_client.cli import options
 from shirushi_client.cli.output import command_name, console, note, print_json, table
-from shirushi_client.profile import data_folder
 from shirushi_network import bring_up
 from shirushi_network.chaincode_servers import parse_servers
+from shirushi_network.cli.data_folder import layout_of
 from shirushi_network.engine import EngineChoice, EngineName
 from shirushi_network.engines import open_engine
 from shirushi_network.errors import ConsortiumError
-from shirushi_network.layout import Layout
 from shirushi_network.ports import DEFAULT_BASE_PORT
 from shirushi_network.topology_file import read_topology
 
@@ -105,7 +104,7 @@ def up(
       shirushi consortium up --engine compose --data trial
       shirushi consortium up --chaincode basic=127.0.0.1:9999
     """
-    layout = _layout(data)
+    layout = layout_of(data)
     if binaries is not None and engine is not EngineName.NATIVE:
         raise ConsortiumError("--binaries is for --engine native: name both")
     status = bring_up.up(
@@ -135,7 +134,7 @@ def down(data: options.Data = None, as_json: options.Json = False) -> None:
     Example:
       shirushi consortium down
     """
-    was_running = bring_up.down(_layout(data))
+    was_running = bring_up.down(layout_of(data))
     if as_json:
         print_json({"was_running": was_running})
     else:
@@ -151,7 +150,7 @@ def status(data: options.Data = None, as_json: options.Json = False) -> None:
     Example:
       shirushi consortium status --json
     """
-    layout = _layout(data)
+    layout = layout_of(data)
     found = bring_up.status(layout)
     if as_json:
         print_json({**found, "data": str(layout.root)})
@@ -180,7 +179,7 @@ def logs(
       shirushi consortium logs kaguya
       shirushi consortium logs kaguya --node orderer -n 200
     """
-    found = open_engine(_layout(data)).log(member, kind, lines)
+    found = open_engine(layout_of(data)).log(member, kind, lines)
     if as_json:
         print_json({"logs": found})
         return
@@ -200,7 +199,7 @@ def stop(
       shirushi consortium stop kaguya
       shirushi consortium stop kaguya --node orderer
     """
-    open_engine(_layout(data)).stop_member(member, kind)
+    open_engine(layout_of(data)).stop_member(member, kind)
     if as_json:
         print_json({"member": member, "running": False})
     else:
@@ -216,7 +215,7 @@ def start(
     Example:
       shirushi consortium start kaguya
     """
-    open_engine(_layout(data)).start_member(member, kind)
+    open_engine(layout_of(data)).start_member(member, kind)
     if as_json:
         print_json({"member": member, "running": True})
     else:
@@ -225,13 +224,6 @@ def start(
 
 def _of(kind: str | None) -> str:
     return "" if kind is None else f"'s {kind}"
-
-
-def _layout(data: Path | None) -> Layout:
-    root = data_folder(data).absolute()
-    if root.exists() and not root.is_dir():
-        raise ConsortiumError(f"{root} is not a folder: name the consortium's data folder with --data")
-    return Layout(root)
 
 
 def _show(found: dict[str, Any]) -> None:

@@ -15,6 +15,9 @@ from shirushi_network.files import write_atomically
 from shirushi_network.member_keys import PEER
 from shirushi_network.topology import Member
 
+CONNECTIONS = "connections"
+"""The folder of this member's connections, below the builder's."""
+
 _DETECT = """\
 #!/bin/sh
 # detect SOURCE METADATA: chaincode as a service is ours.
@@ -68,7 +71,7 @@ def write_connection(peer_folder: Path, member: Member, home: Path, label: str) 
         "root_cert": (tls / "ca.crt").read_text(),
     }
     content = json.dumps(connection, indent=2).encode() + b"\n"
-    path = peer_folder / "builder" / "connections" / f"{label}.json"
+    path = peer_folder / "builder" / CONNECTIONS / f"{label}.json"
     if path.exists() and path.read_bytes() == content:
         return False
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -18,7 +18,6 @@ from shirushi_network.fabric.nodes import Node, NodeKind, NodeState
 from shirushi_network.fabric.service import read_service_environment
 
 STOP_SECONDS = 30
-_LABEL = "org.shirushi.data"
 
 
 class ContainerError(ConsortiumError):
@@ -67,7 +66,7 @@ class ComposeNodes:
                 user=f"{owner.st_uid}:{owner.st_gid}",
                 working_dir=spec.working_folder if spec.environment_file is None else "/",
                 restart_policy={"Name": "unless-stopped"},
-                labels={_LABEL: str(self._data), "com.docker.compose.project": PROJECT},
+                labels={"com.docker.compose.project": PROJECT, "com.docker.compose.service": node.id},
             )
         except (docker.errors.APIError, requests.exceptions.RequestException) as error:
             raise StartError(f"{node.name} could not be started as a container: {_reason(error)}") from error
@@ -106,11 +105,11 @@ class ComposeNodes:
             return None
         except (docker.errors.APIError, requests.exceptions.RequestException) as error:
             raise ContainerError(f"the docker engine does not answer: {_reason(error)}") from error
-        folder = container.labels.get(_LABEL)
-        if folder != str(self._data):
+        folders = [mount.get("Source", "") for mount in container.attrs["Mounts"]]
+        if not folders or not all(Path(folder).is_relative_to(self._data) for folder in folders):
             raise ContainerError(
-                f"the container {container.name} belongs to {folder or 'something else'}: one machine runs one "
-                "consortium of containers; bring that one down first"
+                f"the container {container.name} is there and uses {', '.join(folders) or 'nothing of ours'}: one "
+                "machine runs one consortium of containers; bring that one down first"
             )
         return container
 

@@ -31,9 +31,9 @@ INSIDE = NodePaths(PurePosixPath("/var/shirushi"))
 
 _HEAD = """\
 # Rendered from the topology: change that, not this. A test holds the two against each other.
-# `shirushi consortium up --engine compose` makes the keys and the genesis block and then these containers; with plain
-# `docker compose -f docker-compose.fabric.yml up`, SHIRUSHI_DATA names a data folder that was brought up before.
-# SHIRUSHI_USER is uid:gid of its owner, so that ledgers belong to whom the folder belongs to.
+# `shirushi consortium up --engine compose` makes the keys and the genesis block, runs these containers and has them join.
+# Afterwards `docker compose -f docker-compose.fabric.yml up -d` does for restarts: SHIRUSHI_DATA names that data folder,
+# SHIRUSHI_USER is uid:gid of its owner. The chaincode's image: docker build -f chaincode/Dockerfile -t shirushi/chaincode .
 """
 
 
@@ -117,8 +117,6 @@ class _Plain(yaml.SafeDumper):
 
 def _service(spec: ContainerSpec) -> dict[str, Any]:
     service: dict[str, Any] = {"image": spec.image}
-    if spec.node.kind is NodeKind.CHAINCODE:
-        service["build"] = {"context": ".", "dockerfile": "chaincode/Dockerfile"}
     if spec.command:
         service["command"] = list(spec.command)
     service |= {

@@ -22,7 +22,7 @@ from shirushi_core.fabric.lifecycle import (
 )
 from shirushi_network.errors import ConsortiumError
 from shirushi_network.fabric.chaincode_package import ChaincodePackage, ccaas_package
-from shirushi_network.fabric.peer_admin import open_peer
+from shirushi_network.fabric.peer_admin import ApprovalLostError, open_peer
 from shirushi_network.layout import Layout
 from shirushi_network.member_access import admin_contract, identity_of, tls_roots
 from shirushi_network.member_keys import ANCHORS
@@ -47,6 +47,10 @@ _PASSING = frozenset(
 
 class DeploymentError(ConsortiumError):
     """A chaincode that could not be installed, approved or committed as the topology says."""
+
+
+class WaitingError(DeploymentError):
+    """Members that are needed do not answer yet: too few orderers, or peers that have not found each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,11 @@ async def approve(layout: Layout, topology: Topology, member: Member, wanted: De
     async with open_peer(member, admin, tls_roots(layout, member)) as peer:
         committed = await peer.committed(topology.channel, name)
         _check_sequence(wanted.definition, committed.definition if committed else None)
-        approved = await peer.approved(topology.channel, name, sequence)
+        try:
+            approved = await peer.approved(topology.channel, name, sequence)
+        except ApprovalLostError:
+            # It can neither be read nor made again under this sequence; the hashes on the ledger say that it was made.
+            return False
     if approved and (approved.definition, approved.package_id) == (
         wanted.definition,
         wanted.package.package_id,
@@ -169,12 +177,18 @@ async def _agreed(
 ) -> dict[str, bool] | None:
     """Return the approvals once the first member's peer knows of all that were made here."""
     here = {member.msp_id for member in members}
-    async with asyncio.timeout(DISCOVERY_SECONDS):
-        while True:
-            agreed = await approvals(layout, topology, members[0], wanted)
-            if agreed is None or all(agreed.get(msp_id) for msp_id in here):
-                return agreed
-            await asyncio.sleep(RETRY_SECONDS)
+    try:
+        async with asyncio.timeout(DISCOVERY_SECONDS):
+            while True:
+                agreed = await approvals(layout, topology, members[0], wanted)
+                if agreed is None or all(agreed.get(msp_id) for msp_id in here):
+                    return agreed
+                await asyncio.sleep(RETRY_SECONDS)
+    except TimeoutError:
+        raise WaitingError(
+            f"the peer of {members[0].name_en} has not seen what was approved of {wanted.name} within "
+            f"{DISCOVERY_SECONDS:.0f} s"
+        ) from None
 
 
 def _check_sequence(wanted: Definition, committed: Definition | None) -> None:
@@ -211,6 +225,7 @@ async def _submit(
     """Submit a lifecycle transaction, again while what hinders it passes; raises DeploymentError."""
     options = CallOptions(timeout=SUBMIT_SECONDS)
     name = function.decode()
+    last: GatewayError | None = None
     try:
         async with (
             asyncio.timeout(patience),
@@ -231,6 +246,8 @@ async def _submit(
                     last = error
                 await asyncio.sleep(RETRY_SECONDS)
     except TimeoutError:
-        raise DeploymentError(f"{name} of {member.name_en} did not go through: {last}") from None
+        raise WaitingError(
+            f"{name} of {member.name_en} did not go through: {last or 'no answer in time'}"
+        ) from None
     except (GatewayError, CommitError) as error:
         raise DeploymentError(f"{name} of {member.name_en} was refused: {error}") from error

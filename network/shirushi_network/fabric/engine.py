@@ -16,12 +16,12 @@ from typing import Any
 from shirushi_network.chaincode_servers import read_servers
 from shirushi_network.engine import EngineName, Progress
 from shirushi_network.errors import ConsortiumError, StartError
-from shirushi_network.fabric.deployment import deploy, deployments
+from shirushi_network.fabric.deployment import Deployment, WaitingError, deploy, deployments
 from shirushi_network.fabric.native import ended
-from shirushi_network.fabric.nodes import Node, NodePaths, NodeRunner, node_folder, nodes_of
+from shirushi_network.fabric.nodes import Node, NodeKind, NodePaths, NodeRunner, node_folder, nodes_of
 from shirushi_network.fabric.participation import OrdererAdmin
 from shirushi_network.fabric.peer_admin import PeerError, open_peer
-from shirushi_network.fabric.rendering import write_nodes
+from shirushi_network.fabric.rendering import serve_package, served_package, write_nodes
 from shirushi_network.fabric.status import MemberStatus, ask_members
 from shirushi_network.layout import Layout
 from shirushi_network.member_access import identity_of, members_here, tls_roots
@@ -49,7 +49,7 @@ class FabricEngine:
         return any(self._runner.state(node).running for node in nodes_of(self._here()))
 
     def has_ledger(self) -> bool:
-        return any(
+        return self._layout.connection.exists() or any(
             (node_folder(self._layout.root, node) / "data").exists() for node in nodes_of(self._here())
         )
 
@@ -63,7 +63,7 @@ class FabricEngine:
         try:
             self._start_nodes(nodes_of(members), started, progress)
             self._join(topology, members, progress)
-            return asyncio.run(self._deploy(topology, members, progress))
+            return self._deploy_all(topology, members, progress)
         except BaseException:
             for node in reversed(started):
                 self._runner.stop(node)
@@ -163,13 +163,39 @@ class FabricEngine:
 
         await asyncio.gather(*(join(member) for member in members))
 
-    async def _deploy(self, topology: Topology, members: Sequence[Member], progress: Progress) -> bool:
-        servers = read_servers(self._layout.chaincodes)
-        ready = [
-            await deploy(self._layout, topology, members, wanted, progress)
-            for wanted in deployments(topology, servers)
-        ]
+    def _deploy_all(self, topology: Topology, members: Sequence[Member], progress: Progress) -> bool:
+        anchors, *others = deployments(topology, read_servers(self._layout.chaincodes))
+        try:
+            ready = asyncio.run(self._deploy(topology, members, [anchors], progress))
+            if ready:
+                self._serve(members, anchors.package.package_id, progress)
+            return asyncio.run(self._deploy(topology, members, others, progress)) and ready
+        except WaitingError as error:
+            if len(members) == len(topology.members):
+                raise
+            # The others' orderers and peers are started on their own machines, and somebody has to be first.
+            progress(f"{error}; give this command again when more members run")
+            return False
+
+    async def _deploy(
+        self,
+        topology: Topology,
+        members: Sequence[Member],
+        wanted: Sequence[Deployment],
+        progress: Progress,
+    ) -> bool:
+        ready = [await deploy(self._layout, topology, members, each, progress) for each in wanted]
         return all(ready)
+
+    def _serve(self, members: Sequence[Member], package_id: str, progress: Progress) -> None:
+        """Have the chaincode services serve the package that is committed; each is out for as long as a start takes."""
+        for member in members:
+            if served_package(self._layout, member) == package_id:
+                continue
+            node = Node(member, NodeKind.CHAINCODE)
+            self._runner.stop(node)
+            serve_package(self._layout, member, package_id)
+            self._start_nodes([node], [], progress)
 
     def _shown(self, found: MemberStatus, here: bool) -> dict[str, Any]:
         member = found.member

@@ -41,6 +41,14 @@ class PeerError(ConsortiumError):
     """A peer that does not answer, or refuses; the text is its own."""
 
 
+class ApprovalLostError(PeerError):
+    """A peer that has lost what its own organisation approved.
+
+    Fabric keeps that in a private collection of the member's own peers, and only its hash on the ledger. A peer that has
+    joined again with an empty disk still endorses, for it compares hashes; it just cannot say what was approved.
+    """
+
+
 class PeerAdmin:
     """One peer, spoken to as one identity."""
 
@@ -76,13 +84,18 @@ class PeerAdmin:
         await self.call("", LIFECYCLE, lifecycle.install_args(package), timeout=INSTALL_SECONDS)
 
     async def approved(self, channel: str, name: str, sequence: int) -> CommittedDefinition | None:
-        """Return what the peer's own organisation approved for a sequence; None if nothing. Raises PeerError."""
+        """Return what the peer's own organisation approved for a sequence; None if nothing.
+
+        Raises ApprovalLostError, PeerError.
+        """
         try:
             payload = await self.call(channel, LIFECYCLE, lifecycle.approved_args(name, sequence))
         except PeerError as error:
             # The peer has no code for it: `could not fetch approved chaincode definition (name: ..., sequence: ...)`.
             if "could not fetch approved chaincode definition" in str(error):
                 return None
+            if "private data matching public hash version is not available" in str(error):
+                raise ApprovalLostError(str(error)) from None
             raise
         return lifecycle.read_approved(name, payload)
 

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-from shirushi_network.fabric.builder import write_builder, write_connection
+from shirushi_network.fabric.builder import CONNECTIONS, write_builder, write_connection
 from shirushi_network.fabric.configuration import orderer_configuration, peer_configuration
 from shirushi_network.fabric.containers import compose_file
 from shirushi_network.fabric.deployment import anchors_package
 from shirushi_network.fabric.nodes import Node, NodeKind, NodePaths, node_folder, nodes_of
-from shirushi_network.fabric.service import FILE, render_service_environment, service_environment
+from shirushi_network.fabric.service import (
+    FILE,
+    PACKAGE_ID,
+    read_service_environment,
+    render_service_environment,
+    service_environment,
+)
 from shirushi_network.files import write_atomically
 from shirushi_network.layout import Layout
 from shirushi_network.topology import Member, Topology
 
 
 def write_nodes(layout: Layout, topology: Topology, members: Sequence[Member], paths: NodePaths) -> None:
-    """Write everything the nodes of these members need besides their keys; what is there is written anew."""
+    """Write everything the nodes of these members need besides their keys; what is there is written anew.
+
+    A chaincode service goes on serving the package it was told to serve, until another is committed (`serve_package`).
+    """
     package = anchors_package(topology.anchors)
     for node in nodes_of(members):
         member, folder = node.member, node_folder(layout.root, node)
@@ -25,14 +35,36 @@ def write_nodes(layout: Layout, topology: Topology, members: Sequence[Member], p
         if node.kind is NodeKind.ORDERER:
             write_atomically(folder / "orderer.yaml", orderer_configuration(member, paths))
         elif node.kind is NodeKind.CHAINCODE:
-            variables = service_environment(member, package.package_id, paths)
-            write_atomically(folder / FILE, render_service_environment(variables))
+            served = (
+                read_service_environment(folder)[PACKAGE_ID]
+                if (folder / FILE).exists()
+                else package.package_id
+            )
+            _write_service(folder, service_environment(member, served, paths))
         else:
             write_atomically(folder / "core.yaml", peer_configuration(topology, member, paths))
             write_builder(folder / "builder")
-            write_connection(folder, member, layout.members / member.id, package.label)
+            labels = {path.stem for path in (folder / "builder" / CONNECTIONS).glob("*.json")}
+            for label in sorted(labels | {package.label}):
+                write_connection(folder, member, layout.members / member.id, label)
     write_atomically(layout.root / "docker-compose.fabric.yml", compose_file(topology))
     write_atomically(layout.root / "prometheus-targets.json", monitoring_targets(members))
+
+
+def serve_package(layout: Layout, member: Member, package_id: str) -> None:
+    """Have a member's chaincode service serve another package from its next start on."""
+    folder = node_folder(layout.root, Node(member, NodeKind.CHAINCODE))
+    _write_service(folder, read_service_environment(folder) | {PACKAGE_ID: package_id})
+
+
+def served_package(layout: Layout, member: Member) -> str:
+    """Return the package id that a member's chaincode service is told to serve; raises ConsortiumError."""
+    folder = node_folder(layout.root, Node(member, NodeKind.CHAINCODE))
+    return read_service_environment(folder)[PACKAGE_ID]
+
+
+def _write_service(folder: Path, variables: Mapping[str, str]) -> None:
+    write_atomically(folder / FILE, render_service_environment(variables))
 
 
 def monitoring_targets(members: Sequence[Member]) -> bytes:

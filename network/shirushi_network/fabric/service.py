@@ -12,6 +12,7 @@ from shirushi_network.member_keys import ANCHORS
 from shirushi_network.topology import Member
 
 FILE = "service.env"
+PACKAGE_ID = "CHAINCODE_ID"
 
 
 def service_environment(member: Member, package_id: str, paths: NodePaths) -> dict[str, str]:
@@ -19,7 +20,7 @@ def service_environment(member: Member, package_id: str, paths: NodePaths) -> di
     tls = paths.home(member) / "chaincodes" / ANCHORS / "tls"
     return {
         "CHAINCODE_SERVER_ADDRESS": f"{listen_host(member.chaincode.host)}:{member.chaincode.port}",
-        "CHAINCODE_ID": package_id,
+        PACKAGE_ID: package_id,
         "CHAINCODE_TLS_CERT_FILE": str(tls / "server.crt"),
         "CHAINCODE_TLS_KEY_FILE": str(tls / "server.key"),
         "CHAINCODE_TLS_CLIENT_CACERT_FILE": str(tls / "ca.crt"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import hashlib
 
 import pytest
@@ -147,6 +148,23 @@ def test_noise_is_neither_key_nor_certificate(noise: bytes) -> None:
             load_certificate(pem_text)
         with pytest.raises(InvalidInputError):
             load_private_key(pem_text)
+
+
+@given(place=st.integers(0, 10_000), byte=st.integers(1, 255))
+def test_a_certificate_with_a_byte_changed_has_names_or_is_refused(
+    ca: ThrowawayCa, place: int, byte: int
+) -> None:
+    der = bytearray(ca.certificate.public_bytes(serialization.Encoding.DER))
+    der[place % len(der)] ^= byte
+    body = base64.encodebytes(bytes(der))
+    try:
+        certificate = load_certificate(
+            b"-----BEGIN CERTIFICATE-----\n" + body + b"-----END CERTIFICATE-----\n"
+        )
+    except InvalidInputError:
+        return
+    assert certificate.subject.rfc4514_string() is not None
+    assert certificate.issuer.rfc4514_string() is not None
 
 
 def test_exactly_one_certificate_is_read(ca: ThrowawayCa) -> None:
