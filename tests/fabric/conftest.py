@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.fabric.native_network import NativeNetwork
+from tests.fabric.twins import Twins
 
 
 @pytest.fixture(scope="module")
@@ -17,3 +18,14 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NativeNetwork]
         yield native
     finally:
         native.stop()
+
+
+@pytest.fixture(scope="module")
+def twins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twins]:
+    """Real Fabric and the embedded ledger on one genesis block, with the same chaincodes and keys."""
+    both = Twins(tmp_path_factory.mktemp("twins"))
+    try:
+        both.start()
+        yield both
+    finally:
+        both.stop()

@@ -17,7 +17,6 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from shirushi_core.errors import ShirushiError
 
-
 INVALID_MESSAGE = "proto: cannot parse invalid wire-format data"
 """What Go says to bytes that are no message."""
 

@@ -7,7 +7,6 @@ core/common/validation/msgvalidation.go, core/committer/txvalidator/v20/validato
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from fabric_protos.common import common_pb2
 from fabric_protos.peer import transaction_pb2
@@ -28,17 +27,12 @@ from shirushi_core.fabric.envelope import (
 from shirushi_core.fabric.msp import IdentityError, ValidIdentity
 from shirushi_core.fabric.policy import SignedData, valid_signers
 from shirushi_core.fabric.signing import SignatureError
+from shirushi_node.ledger.clock import IGNORING_EXPIRY
 
 VALID: int = transaction_pb2.VALID
 
 MAX_ENDORSEMENTS = 256
 """Endorsements looked at; a transaction with more satisfies no policy."""
-
-_IGNORING_EXPIRY = datetime.min.replace(tzinfo=UTC)
-"""When the committer judges certificates: as in Fabric expiry is for endorsers and orderers to check, with a clock.
-
-A block must get the same codes whenever and wherever it is validated.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +79,7 @@ def authenticate(data: bytes, config: ChannelConfig) -> Authenticated:
     creator: ValidIdentity | None = None
     code = transaction_pb2.BAD_CREATOR_SIGNATURE
     try:
-        creator = config.msps.validate(header.creator, _IGNORING_EXPIRY)
+        creator = config.msps.validate(header.creator, IGNORING_EXPIRY)
         creator.verify(opened.signature, opened.payload)
         code = VALID
     except (IdentityError, InvalidInputError, SignatureError):
@@ -126,5 +120,4 @@ def _signers(transaction: EndorserTransaction, config: ChannelConfig) -> tuple[V
         SignedData(payload + each.endorser, each.endorser, each.signature)
         for each in transaction.endorsements
     )
-    return tuple(valid_signers(signed, config.msps, _IGNORING_EXPIRY))
-
+    return tuple(valid_signers(signed, config.msps, IGNORING_EXPIRY))

@@ -197,9 +197,7 @@ def _check_type(header: common_pb2.ChannelHeader, config: ChannelConfig) -> None
         )
 
 
-def _check_writer(
-    authenticated: Authenticated, creator: bytes, config: ChannelConfig, at: datetime
-) -> None:
+def _check_writer(authenticated: Authenticated, creator: bytes, config: ChannelConfig, at: datetime) -> None:
     """Check that the creator's certificate has not expired, whoever it is, and then who it is."""
     expiry = expires_at(creator)
     if expiry is not None and expiry <= at:

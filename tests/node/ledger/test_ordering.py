@@ -180,7 +180,9 @@ def test_what_waits_for_a_block_is_not_taken_twice() -> None:
     again = replace(one, data=b"signed once more")
     for step in (lambda: None, cutter.cut):
         step()
-        with pytest.raises(OrderingError, match="^failed to submit request: request already exists$") as caught:
+        with pytest.raises(
+            OrderingError, match=r"^failed to submit request: request already exists$"
+        ) as caught:
             cutter.add(again)
         assert caught.value.status == UNAVAILABLE
 
@@ -189,7 +191,9 @@ def test_what_was_committed_is_not_taken_again_for_a_thousand_transactions() -> 
     cutter, one = BlockCutter(BATCH, 10), waiting(1)
     cutter.add(one)
     cutter.committed(cutter.cut())
-    with pytest.raises(OrderingError, match="^failed to submit request: request already processed$") as caught:
+    with pytest.raises(
+        OrderingError, match=r"^failed to submit request: request already processed$"
+    ) as caught:
         cutter.add(one)
     assert caught.value.status == UNAVAILABLE
     cutter.committed([waiting(1) for _ in range(REMEMBERED_TRANSACTIONS)])

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from fabric_protos.common import common_pb2
 from fabric_protos.peer import proposal_pb2
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 from grpc import StatusCode
 from tests.support.raw_client import RawClient, refusal
 from tests.support.service_network import Network, StartNetwork
@@ -116,12 +119,72 @@ async def test_an_unknown_organisation_is_a_grpc_error(client: RawClient) -> Non
 async def test_a_certificate_of_a_strange_authority_is_a_grpc_error(
     network: Network, client: RawClient
 ) -> None:
-    msp_id = network.msp_ids[0]
-    client.user = ThrowawayCa.root("impostor", msp_id).issue("client")
+    client.user = ThrowawayCa.root("impostor", network.msp_ids[0]).issue("client")
     refused = await refusal(client.endorser.ProcessProposal(client.proposal("get", "key")))
     assert refused.text == (
-        f"error validating proposal: access denied: channel [{client.channel_id}] creator org [{msp_id}]"
+        f"error validating proposal: access denied: channel [{client.channel_id}] "
+        "creator org unknown, creator is malformed"
     )
+
+
+async def test_an_expired_client_s_proposal_does_not_come_to_the_endorser(client: RawClient) -> None:
+    past = datetime.now(UTC) - timedelta(days=30)
+    client.user = ThrowawayCa.root("elsewhere").issue("client", not_after=past)
+    refused = await refusal(client.endorser.ProcessProposal(client.proposal("get", "key")))
+    assert (refused.code, refused.text) == (StatusCode.UNKNOWN, "proposal client identity expired")
+
+
+@pytest.mark.parametrize("minutes", [-16, 16])
+async def test_a_proposal_of_another_time_does_not_come_to_the_endorser(
+    client: RawClient, minutes: int
+) -> None:
+    at = int(time.time()) + 60 * minutes
+    refused = await refusal(client.endorser.ProcessProposal(client.proposal("get", "key", at=at)))
+    assert refused.code is StatusCode.UNKNOWN
+    assert refused.text.startswith(
+        f"request unauthorized due to incorrect timestamp {datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}, peer time "
+    )
+    assert refused.text.endswith("Z, peer.authentication.timewindow 15m0s")
+
+
+@pytest.mark.parametrize("seconds", [-(2**62), 2**62])
+async def test_a_time_that_is_in_no_calendar_is_another_time(client: RawClient, seconds: int) -> None:
+    timestamp = Timestamp(seconds=seconds)
+    signed = client.proposal("get", "key")
+    proposal = proposal_pb2.Proposal.FromString(signed.proposal_bytes)
+    header = common_pb2.Header.FromString(proposal.header)
+    channel_header = common_pb2.ChannelHeader.FromString(header.channel_header)
+    channel_header.timestamp.CopyFrom(timestamp)
+    header.channel_header = _bytes(channel_header)
+    proposal.header = _bytes(header)
+    signed.proposal_bytes = _bytes(proposal)
+    refused = await refusal(client.endorser.ProcessProposal(signed))
+    assert refused.text.startswith("request unauthorized due to incorrect timestamp ")
+
+
+@pytest.mark.parametrize(
+    ("proposal", "text"),
+    [
+        (b"\xff", "proposal: error unmarshalling Proposal"),
+        (_bytes(proposal_pb2.Proposal(header=b"\xff")), "header: error unmarshalling Header"),
+        (
+            _bytes(proposal_pb2.Proposal(header=_bytes(common_pb2.Header(signature_header=b"\xff")))),
+            "signature header: error unmarshalling SignatureHeader",
+        ),
+        (
+            _bytes(proposal_pb2.Proposal(header=_bytes(common_pb2.Header(channel_header=b"\xff")))),
+            "channel header: error unmarshalling ChannelHeader",
+        ),
+    ],
+    ids=["proposal", "header", "signature header", "channel header"],
+)
+async def test_what_cannot_be_taken_apart_does_not_come_to_the_endorser(
+    client: RawClient, proposal: bytes, text: str
+) -> None:
+    signed = proposal_pb2.SignedProposal(proposal_bytes=proposal, signature=b"s")
+    refused = await refusal(client.endorser.ProcessProposal(signed))
+    assert refused.code is StatusCode.UNKNOWN
+    assert refused.text == f"failed parsing {text}: proto: cannot parse invalid wire-format data"
 
 
 async def test_requests_over_the_limit_are_refused(start_network: StartNetwork) -> None:

@@ -46,6 +46,4 @@ def _parse(kind: type[Message], data: bytes) -> Any:
     try:
         return kind.FromString(data)
     except DecodeError:
-        raise InvalidInputError(
-            f"error unmarshalling {kind.DESCRIPTOR.name}: {INVALID_MESSAGE}"
-        ) from None
+        raise InvalidInputError(f"error unmarshalling {kind.DESCRIPTOR.name}: {INVALID_MESSAGE}") from None
