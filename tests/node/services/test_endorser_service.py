@@ -10,7 +10,6 @@ import pytest
 from fabric_protos.common import common_pb2
 from fabric_protos.peer import proposal_pb2
 from google.protobuf.message import Message
-from google.protobuf.timestamp_pb2 import Timestamp
 from grpc import StatusCode
 from tests.support.raw_client import RawClient, refusal
 from tests.support.service_network import Network, StartNetwork
@@ -69,6 +68,15 @@ async def test_an_unknown_chaincode_is_a_response(client: RawClient) -> None:
 async def test_an_unknown_channel_is_a_response(client: RawClient) -> None:
     response = await client.endorser.ProcessProposal(client.proposal("get", channel_id="elsewhere"))
     assert (response.response.status, response.response.message) == (500, "channel 'elsewhere' not found")
+
+
+async def test_a_chaincode_without_a_channel_is_a_response(client: RawClient) -> None:
+    response = await client.endorser.ProcessProposal(client.proposal("get", channel_id=""))
+    assert (response.response.status, response.response.message) == (
+        500,
+        "make sure the chaincode basic has been successfully defined on channel  and try again: "
+        "could not get channel config for channel ''",
+    )
 
 
 def changed(signed: proposal_pb2.SignedProposal, **header: object) -> bytes:
@@ -149,16 +157,7 @@ async def test_a_proposal_of_another_time_does_not_come_to_the_endorser(
 
 @pytest.mark.parametrize("seconds", [-(2**62), 2**62])
 async def test_a_time_that_is_in_no_calendar_is_another_time(client: RawClient, seconds: int) -> None:
-    timestamp = Timestamp(seconds=seconds)
-    signed = client.proposal("get", "key")
-    proposal = proposal_pb2.Proposal.FromString(signed.proposal_bytes)
-    header = common_pb2.Header.FromString(proposal.header)
-    channel_header = common_pb2.ChannelHeader.FromString(header.channel_header)
-    channel_header.timestamp.CopyFrom(timestamp)
-    header.channel_header = _bytes(channel_header)
-    proposal.header = _bytes(header)
-    signed.proposal_bytes = _bytes(proposal)
-    refused = await refusal(client.endorser.ProcessProposal(signed))
+    refused = await refusal(client.endorser.ProcessProposal(client.proposal("get", "key", at=seconds)))
     assert refused.text.startswith("request unauthorized due to incorrect timestamp ")
 
 
