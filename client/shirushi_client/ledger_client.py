@@ -63,7 +63,10 @@ class Page:
 
 
 class LedgerClient:
-    """The ledger through any of several members' gateways, the first one preferred."""
+    """The ledger through any of several members' gateways: first the first one, later the one that answered last.
+
+    A member that does not answer costs each request a deadline; so whoever stood in for it is asked first from then on.
+    """
 
     def __init__(
         self,
@@ -74,6 +77,7 @@ class LedgerClient:
     ) -> None:
         self.name = name
         self._members = members
+        self._preferred = 0
         self._pause = pause
 
     async def submit_issue(self, statement: BatchStatement, seal: Seal) -> IssuanceAnchor:
@@ -113,7 +117,7 @@ class LedgerClient:
         return await self._members[0].submit(function, argument)
 
     async def evaluate(self, function: str, argument: Json) -> Json:
-        """Ask the first member that answers."""
+        """Ask members until one answers."""
 
         async def ask(member: MemberContract) -> Json:
             return await member.evaluate(function, argument)
@@ -150,16 +154,21 @@ class LedgerClient:
     ) -> Answer:
         """Send to one member after another until one says what happened."""
         last: LedgerUnreachableError | TimeoutError | None = None
+        first = self._preferred
         try:
             async with asyncio.timeout(GIVE_UP_SECONDS):
                 for attempt in range(attempts):
-                    member = self._members[attempt % len(self._members)]
+                    number = (first + attempt) % len(self._members)
+                    member = self._members[number]
                     try:
                         if attempt:
                             await self._pause(FIRST_PAUSE * 2 ** (attempt - 1))
                             if look_up and (known := await look_up(member)) is not None:
+                                self._preferred = number
                                 return known
-                        return await send(member)
+                        answer = await send(member)
+                        self._preferred = number
+                        return answer
                     except LedgerUnreachableError as error:
                         last = error
         except TimeoutError as error:

@@ -54,6 +54,12 @@ _PASSING = frozenset(
     }
 )
 
+# What a gateway says with FAILED_PRECONDITION while its peer does not see enough others; other preconditions are refusals.
+# Source: internal/pkg/gateway/registry.go.
+_PASSING_PRECONDITIONS = re.compile(
+    "no combination of peers can be derived|failed to select a set of endorsers|no peers available to evaluate"
+)
+
 # A transaction with one of these lost a race or was sent twice; the same request can be made again.
 _PASSING_COMMITS = frozenset(
     {
@@ -118,13 +124,20 @@ class GatewayMemberContract:
             refusal = contract_error([error.message, *(detail.message for detail in error.details)])
             if refusal is not None and refusal.code not in _PASSING_CODES:
                 raise refusal from error
-            if refusal is not None or error.code in _PASSING:
+            if refusal is not None or _passes(error):
                 raise LedgerUnreachableError(f"{who} gave no answer: {error}") from error
             raise LedgerRefusedError(f"{who} refused: {error}") from error
         except CommitError as error:
             if error.code in _PASSING_COMMITS:
                 raise LedgerUnreachableError(f"{who}: {error}") from error
             raise LedgerRefusedError(f"{who}: {error}") from error
+
+
+def _passes(error: GatewayError) -> bool:
+    """Say whether a failure is the member's or the network's state, and not a judgement of the request."""
+    if error.code is grpc.StatusCode.FAILED_PRECONDITION:
+        return _PASSING_PRECONDITIONS.search(error.message) is not None
+    return error.code in _PASSING
 
 
 def contract_error(messages: Sequence[str]) -> ContractError | None:

@@ -34,8 +34,8 @@ _LOOPBACK = re.compile(r"localhost|127\.[0-9.]+")
 
 
 @dataclass(frozen=True, slots=True)
-class PeerNode:
-    """A member's peer: where others reach it, and the port of its health and metrics on its own machine."""
+class _Node:
+    """Where others reach a node, and the port of its health and metrics on its own machine."""
 
     host: str
     port: int
@@ -48,32 +48,20 @@ class PeerNode:
 
 
 @dataclass(frozen=True, slots=True)
-class OrdererNode:
+class PeerNode(_Node):
+    """A member's peer."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrdererNode(_Node):
     """A member's orderer; `admin_port` is channel participation, on its own machine like `operations_port`."""
 
-    host: str
-    port: int
     admin_port: int
-    operations_port: int
-
-    @property
-    def address(self) -> str:
-        """host:port."""
-        return f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
-class ChaincodeNode:
-    """A member's chaincode service: where its own peer dials it, and its health and metrics."""
-
-    host: str
-    port: int
-    operations_port: int
-
-    @property
-    def address(self) -> str:
-        """host:port."""
-        return f"{self.host}:{self.port}"
+class ChaincodeNode(_Node):
+    """A member's chaincode service, which its own peer dials."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +196,7 @@ def member_on(
         name_ja,
         name_en,
         peer=PeerNode(host, peer, peer_operations),
-        orderer=OrdererNode(host, orderer, admin, orderer_operations),
+        orderer=OrdererNode(host, orderer, orderer_operations, admin),
         chaincode=ChaincodeNode(host, chaincode, chaincode_operations),
     )
 

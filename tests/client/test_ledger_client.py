@@ -24,6 +24,18 @@ async def test_a_member_that_is_down_is_passed_over(city: City, ledger: LedgerCl
     assert city.members[2].calls == ["get_batch", "issue"]
 
 
+async def test_a_member_that_was_passed_over_holds_up_no_further_request(
+    city: City, ledger: LedgerClient
+) -> None:
+    city.members[0].down = True
+    for size in (1, 2):
+        statement = city.party.statement(size)
+        await ledger.submit_issue(statement, make_seal(statement, city.party.seal_key))
+    assert await ledger.get_batch(bytes(32)) is None
+    assert city.members[0].calls == ["issue"]
+    assert city.members[1].calls == ["get_batch", "issue", "issue", "get_batch"]
+
+
 async def test_after_a_lost_reply_the_batch_is_looked_up_and_not_sent_again(
     city: City, ledger: LedgerClient
 ) -> None:

@@ -87,6 +87,22 @@ async def test_the_contracts_own_error_is_found_wherever_the_gateway_puts_it(err
             GatewayError("too many requests for /gateway.Gateway", code=Code.RESOURCE_EXHAUSTED),
             LedgerUnreachableError,
         ),
+        (
+            GatewayError(
+                "no combination of peers can be derived which satisfy the endorsement policy: no peer combination can "
+                "satisfy the endorsement policy",
+                code=Code.FAILED_PRECONDITION,
+            ),
+            LedgerUnreachableError,
+        ),
+        (
+            GatewayError("no peers available to evaluate chaincode anchors", code=Code.FAILED_PRECONDITION),
+            LedgerUnreachableError,
+        ),
+        (
+            GatewayError("error validating proposal: access denied", code=Code.FAILED_PRECONDITION),
+            LedgerRefusedError,
+        ),
         (refusal("INTERNAL: the contract could not finish"), LedgerUnreachableError),
         (refusal("MEMBERS_UNKNOWN: expected the definition"), LedgerUnreachableError),
         (GatewayError("access denied", code=Code.PERMISSION_DENIED), LedgerRefusedError),

@@ -1,31 +1,70 @@
-"""A network of Fabric's own orderers and peers; skipped where the programs are not found (PATH or FABRIC_BIN)."""
+"""Networks of Fabric's own orderers and peers; skipped where the programs are not found (PATH or FABRIC_BIN)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
+from tests.fabric.chaincode_thread import ServedChaincode, served
 from tests.fabric.native_network import NativeNetwork
-from tests.fabric.twins import Twins
+from tests.fabric.random_plans import OPEN, STRICT
+from tests.fabric.told_chaincode import ToldChaincode
+from tests.fabric.twins import Twins, twins_topology
+from tests.support.basic_chaincode import BasicChaincode
+from tests.support.fabric_binaries import fabric_binary
+from tests.support.peer_chaincode import PeerChaincode
+
+from shirushi_network.layout import Layout
+
+
+@pytest.fixture(scope="session")
+def fabric() -> None:
+    """Skip what needs Fabric's nodes where there are none."""
+    for program in ("orderer", "peer"):
+        fabric_binary(program)
 
 
 @pytest.fixture(scope="module")
-def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NativeNetwork]:
-    """Five orderers and five peers that joined one channel; one network for each test file."""
-    native = NativeNetwork(tmp_path_factory.mktemp("fabric"))
-    try:
-        native.start()
-        yield native
-    finally:
-        native.stop()
+def network(fabric: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NativeNetwork]:
+    """Five orderers and five peers that joined one channel, on which nothing happened; one for each test file."""
+    native = NativeNetwork.joined(tmp_path_factory.mktemp("fabric") / "consortium")
+    yield native
+    native.down()
+
+
+@pytest.fixture(scope="session")
+def chaincodes() -> Iterator[dict[str, ServedChaincode]]:
+    """The chaincodes of the tests that `live_consortium` runs beside our own."""
+    with served({"basic": BasicChaincode, "probe": PeerChaincode}) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def live_consortium(
+    fabric: None, chaincodes: dict[str, ServedChaincode], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[NativeNetwork]:
+    """A whole consortium on real Fabric, in the place of the embedded one that other tests share under this name.
+
+    Tests that share it leave it running, with every member up.
+    """
+    root = tmp_path_factory.mktemp("native") / "consortium"
+    addresses = {name: each.address for name, each in chaincodes.items()}
+    live = NativeNetwork(Layout(root), chaincodes=addresses)
+    live.up()
+    yield live
+    live.down()
 
 
 @pytest.fixture(scope="module")
-def twins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twins]:
-    """Real Fabric and the embedded ledger on one genesis block, with the same chaincodes and keys."""
-    both = Twins(tmp_path_factory.mktemp("twins"))
-    try:
-        both.start()
-        yield both
-    finally:
-        both.stop()
+def twins(fabric: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twins]:
+    """Real Fabric and the embedded ledger on one genesis block, with the same keys and chaincodes."""
+    root = tmp_path_factory.mktemp("twins")
+    with served({OPEN: ToldChaincode, STRICT: ToldChaincode}) as chaincodes:
+        network = NativeNetwork.joined(root / "real", twins_topology())
+        both = Twins(network, {name: each.address for name, each in chaincodes.items()}, root / "embedded")
+        try:
+            both.start()
+            yield both
+        finally:
+            both.stop()
+            network.down()

@@ -1,37 +1,42 @@
-"""Hyperledger Fabric's own orderers and peers, five of each, as processes of this machine with one channel."""
+"""Five members on Hyperledger Fabric's own orderers and peers, as `shirushi consortium up --engine native` runs them."""
 
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from fabric_protos.common import common_pb2
-from tests.fabric.configuration import orderer_configuration, peer_configuration
 from tests.support.fabric_binaries import fabric_binary
+from tests.support.live_consortium import LiveConsortium
 
-from shirushi_core.fabric.channel_config import BatchParameters
-from shirushi_core.fabric.genesis import genesis_block
-from shirushi_network.member_keys import ORDERER, PEER, create_member, load_bundle
+from shirushi_core.fabric.channel_config import BatchParameters, from_config_block
+from shirushi_network import bring_up
+from shirushi_network.engine import EngineChoice, EngineName, write_choice
+from shirushi_network.engines import open_engine
+from shirushi_network.fabric.engine import FabricEngine
+from shirushi_network.fabric.nodes import Node, NodeKind, node_folder
+from shirushi_network.layout import Layout
+from shirushi_network.lock import lock_holder
+from shirushi_network.member_keys import ORDERER, PEER
 from shirushi_network.ports import with_ports
 from shirushi_network.topology import Member, Topology, default_topology
-
-START_SECONDS = 30.0
-STOP_SECONDS = 10.0
-COMMAND_SECONDS = 30.0
-SERVING = ("Beginning to serve requests", "Started peer with ID")
-"""What an orderer and a peer log once they answer."""
 
 MakeKeys = Callable[[Path, Member], None]
 """Puts a member's keys into a folder named by its id, below the one given."""
 
-LOG_FORMAT = "%{time:15:04:05.000} %{level:.4s} [%{module}] %{message}"
+NATIVE = EngineChoice(EngineName.NATIVE)
+
+PATIENCE = 30.0
+COMMAND_SECONDS = 30.0
+POLL_SECONDS = 0.05
 
 BATCH = BatchParameters(
     max_message_count=100, absolute_max_bytes=10 << 20, preferred_max_bytes=1 << 20, timeout_seconds=0.1
@@ -39,77 +44,150 @@ BATCH = BatchParameters(
 
 
 class NativeNetworkError(AssertionError):
-    """A node that ended or did not get ready, or a command that failed; the text shows its last words."""
+    """A command that failed, or a state that did not come about; the text shows last words."""
 
 
 @dataclass(frozen=True)
-class _Node:
-    name: str
-    process: subprocess.Popen[bytes]
-    log: Path
+class NativeNetwork(LiveConsortium):
+    """The consortium of one data folder on Fabric's nodes, each of which can be asked, killed and brought back."""
 
-    def serves(self) -> bool:
-        return any(line in self.log.read_text(errors="replace") for line in SERVING)
+    engine: EngineChoice | None = field(default=NATIVE)
 
-    def last_words(self) -> str:
-        lines = self.log.read_text(errors="replace").splitlines()
-        return "\n".join(lines[-15:])
+    @classmethod
+    def joined(cls, root: Path, topology: Topology | None = None, make_keys: MakeKeys | None = None) -> Self:
+        """Start members' nodes, usually five, that have joined a channel and have a leader; no chaincode is installed."""
+        network = cls(Layout(root))
+        topology = topology or replace(with_ports(default_topology(), 0), blocks=BATCH)
+        root.mkdir(parents=True, exist_ok=True)
+        for member in topology.members if make_keys else ():
+            make_keys(network.layout.members, member)
+        bring_up.prepare(network.layout, topology, progress=_quiet)
+        write_choice(network.layout.engine, NATIVE)
+        network.nodes.join(topology, _quiet)
+        network.wait_until(lambda: all(network.leaders()), "a leader")
+        return network
 
+    @property
+    def members(self) -> tuple[Member, ...]:
+        return self.topology.members
 
-def create_now(root: Path, member: Member) -> None:
-    """Make a member's keys with CAs of its own."""
-    create_member(root, member, now=datetime.now(UTC))
+    @property
+    def nodes(self) -> FabricEngine:
+        """The product's own engine of this folder."""
+        engine = open_engine(self.layout)
+        assert isinstance(engine, FabricEngine)
+        return engine
 
+    @property
+    def genesis_file(self) -> Path:
+        return self.layout.genesis
 
-class NativeNetwork:
-    """Members' orderers and peers, usually five of each: `start` them, then `stop` them, whatever happened."""
+    def home(self, member: Member) -> Path:
+        """Return the folder of a member's keys."""
+        return self.layout.members / member.id
 
-    def __init__(
-        self, root: Path, topology: Topology | None = None, make_keys: MakeKeys = create_now
-    ) -> None:
-        self._programs = {name: fabric_binary(name) for name in ("orderer", "peer", "osnadmin")}
-        self._root = root
-        self._nodes: list[_Node] = []
-        self.topology = topology or with_ports(default_topology(), 0)
-        self.members = self.topology.members
-        for member in self.members:
-            make_keys(root, member)
-        bundles = [load_bundle(root, member) for member in self.members]
-        self.genesis = genesis_block(self.topology.channel, bundles, BATCH)
-        self.genesis_file = root / "genesis.block"
-        self.genesis_file.write_bytes(self.genesis.SerializeToString(deterministic=True))
+    # Single nodes
 
-    def start(self) -> None:
-        """Start all nodes and let every one join the channel; returns when the orderers have a leader."""
-        for member in self.members:
-            self._start_orderer(member)
-            self._start_peer(member)
-        for node in self._nodes:
-            self._wait_until(node.serves, f"the {node.name}")
-        for member in self.members:
-            channel, block = self.topology.channel, str(self.genesis_file)
-            self._osnadmin(member, "join", "--channelID", channel, "--config-block", block)
-            self.peer(member, "channel", "join", "-b", block)
-        self._wait_until(lambda: all(self.leaders()), "a leader")
+    def process(self, member: Member, kind: NodeKind) -> int:
+        """Return the process id of a member's node."""
+        holder = lock_holder(node_folder(self.layout.root, Node(member, kind)) / "lock")
+        assert holder, f"no {kind} of {member.id} runs"
+        return holder
 
-    def stop(self) -> None:
-        """End every process that was started, gently and then not."""
-        for node in self._nodes:
-            node.process.terminate()
-        for node in self._nodes:
-            try:
-                node.process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                node.process.kill()
-                node.process.wait()
+    def kill(self, member: Member, kind: NodeKind) -> None:
+        """End a node as a power cut would, and return when it has ended."""
+        process_id = self.process(member, kind)
+        os.kill(process_id, signal.SIGKILL)
+        self.wait_until(lambda: not self.runs(member, kind), f"the end of process {process_id}")
+
+    def runs(self, member: Member, kind: NodeKind) -> bool:
+        return lock_holder(node_folder(self.layout.root, Node(member, kind)) / "lock") is not None
+
+    def pause(self, member: Member) -> None:
+        """Cut a member off: none of its nodes does or says anything from now on."""
+        for kind in NodeKind:
+            os.kill(self.process(member, kind), signal.SIGSTOP)
+
+    def resume(self, member: Member) -> None:
+        """Let a member that was cut off go on."""
+        for kind in NodeKind:
+            os.kill(self.process(member, kind), signal.SIGCONT)
+
+    def heights(self) -> dict[str, int]:
+        """Return how many blocks each peer and orderer has, 0 where it does not say, out of their metrics."""
+        ports = {f"peer.{each.id}": each.peer.operations_port for each in self.members}
+        ports |= {f"orderer.{each.id}": each.orderer.operations_port for each in self.members if each.orderer}
+        return {node: self._metric(port, "ledger_blockchain_height") for node, port in ports.items()}
+
+    @property
+    def height(self) -> int:
+        return max(self.heights().values())
+
+    def settle(self, seconds: float = PATIENCE) -> int:
+        """Wait until every peer and orderer has the same blocks; returns how many."""
+        found: set[int] = set()
+
+        def agree() -> bool:
+            found.clear()
+            found.update(self.heights().values())
+            return len(found) == 1 and 0 not in found
+
+        self.wait_until(agree, "the same height everywhere", seconds)
+        return found.pop()
+
+    # Orderers
 
     def participation(self, member: Member) -> dict[str, Any]:
         """Return what a member's orderer says of the channel (osnadmin channel list)."""
-        return self._osnadmin(member, "list", "--channelID", self.topology.channel)
+        return self.osnadmin(member, "list", "--channelID", self.topology.channel)
 
     def leaders(self) -> list[int]:
         """Return the consenter id that each orderer holds to be the leader, 0 for none, out of its metrics."""
-        return [self._metric(member, "consensus_BFT_leader_id") for member in self.members]
+        return [self.leader_seen_by(member) for member in self.members]
+
+    def leader_seen_by(self, member: Member) -> int:
+        """Return the consenter id that a member's orderer holds to be the leader, 0 for none."""
+        assert member.orderer is not None
+        return self._metric(member.orderer.operations_port, "consensus_BFT_leader_id")
+
+    def leader(self, among: Sequence[Member] | None = None) -> Member:
+        """Return the member whose orderer leads, once the orderers (or those of some members) agree on one."""
+        asked = list(among or self.members)
+        by_id = self.consenters()
+        found: list[Member] = []
+
+        def agreed() -> bool:
+            ids = {self.leader_seen_by(member) for member in asked}
+            found[:] = [each for each in asked if len(ids) == 1 and each.msp_id == by_id.get(*ids)]
+            return bool(found)
+
+        self.wait_until(agreed, "one leader")
+        return found[0]
+
+    def consenters(self) -> dict[int, str]:
+        """Return consenter id → MSP id."""
+        return {each.id: each.msp_id for each in from_config_block(self.genesis).consenters}
+
+    def osnadmin(self, member: Member, action: str, *arguments: str) -> dict[str, Any]:
+        """Run osnadmin channel at a member's orderer, and return its answer."""
+        assert member.orderer is not None
+        tls = self.home(member) / "orderers" / ORDERER / "tls"
+        options = [
+            *(
+                "-o",
+                f"127.0.0.1:{member.orderer.admin_port}",
+                "--no-status",
+                "--ca-file",
+                str(tls / "ca.crt"),
+            ),
+            *("--client-cert", str(tls / "server.crt"), "--client-key", str(tls / "server.key")),
+        ]
+        answer = json.loads(_run([fabric_binary("osnadmin"), "channel", action, *options, *arguments], {}))
+        if "error" in answer:
+            raise NativeNetworkError(f"osnadmin channel {action} at {member.id}: {answer['error']}")
+        return dict(answer)
+
+    # The peer command
 
     def peer(
         self, member: Member, *arguments: str, user: str = "admin", user_of: Member | None = None
@@ -117,12 +195,12 @@ class NativeNetwork:
         """Run the peer command at a member's peer as one of its users (or another member's), and return its output."""
         owner = user_of or member
         environment = {
-            "FABRIC_CFG_PATH": str(self._configuration(member, "peers")),
+            "FABRIC_CFG_PATH": str(node_folder(self.layout.root, Node(member, NodeKind.PEER))),
             "FABRIC_LOGGING_SPEC": "warning",
             "CORE_PEER_LOCALMSPID": owner.msp_id,
-            "CORE_PEER_MSPCONFIGPATH": str(self._root / owner.id / "users" / user / "msp"),
+            "CORE_PEER_MSPCONFIGPATH": str(self.home(owner) / "users" / user / "msp"),
         }
-        return _run([self._programs["peer"], *arguments], environment)
+        return _run([fabric_binary("peer"), *arguments], environment)
 
     def channel_info(self, member: Member, user: str = "admin") -> dict[str, Any]:
         """Return what a member's peer says of the channel (peer channel getinfo)."""
@@ -139,85 +217,51 @@ class NativeNetwork:
 
     def orderer_arguments(self, member: Member) -> list[str]:
         """Return the peer command's options for a member's orderer."""
-        authority = self._root / member.id / "orderers" / ORDERER / "tls" / "ca.crt"
-        return ["-o", f"{member.orderer.address}", "--tls", "--cafile", str(authority)]
+        assert member.orderer is not None
+        authority = self.home(member) / "orderers" / ORDERER / "tls" / "ca.crt"
+        return ["-o", member.orderer.address, "--tls", "--cafile", str(authority)]
 
     def peer_arguments(self, members: Sequence[Member]) -> list[str]:
         """Return the peer command's options for endorsement by these members' peers."""
         options = []
         for member in members:
-            authority = self._root / member.id / "peers" / PEER / "tls" / "ca.crt"
-            options += ["--peerAddresses", f"{member.peer.address}"]
-            options += ["--tlsRootCertFiles", str(authority)]
+            authority = self.home(member) / "peers" / PEER / "tls" / "ca.crt"
+            options += ["--peerAddresses", member.peer.address, "--tlsRootCertFiles", str(authority)]
         return options
 
+    def wait_until(self, condition: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
+        """Wait until something has come about; raises NativeNetworkError with the nodes' last words."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > deadline:
+                words = "\n".join(
+                    f"{node}: {line[:300]}"
+                    for node, lines in self.nodes.log(None, None, 3).items()
+                    for line in lines
+                )
+                raise NativeNetworkError(f"waited {seconds} s in vain for {what}\n{words}")
+            time.sleep(POLL_SECONDS)
+
+    def _metric(self, port: int, name: str) -> int:
+        """Return a node's metric of the channel, 0 if it does not tell."""
+        start = f'{name}{{channel="{self.topology.channel}"}} '
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=2) as answer:
+                for line in answer.read().decode().splitlines():
+                    if line.startswith(start):
+                        return int(float(line.removeprefix(start)))
+        except OSError:
+            return 0
+        return 0
+
     def _fetch(self, member: Member, number: int, *options: str) -> common_pb2.Block:
-        file = self._root / "fetched.block"
+        file = self.root / "fetched.block"
         self.peer(member, "channel", "fetch", str(number), str(file), "-c", self.topology.channel, *options)
         return common_pb2.Block.FromString(file.read_bytes())
 
-    def _configuration(self, member: Member, kind: str) -> Path:
-        folder = self._root / "configuration" / f"{kind}-{member.id}"
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
 
-    def _start_orderer(self, member: Member) -> None:
-        folder = self._configuration(member, "orderers")
-        content = orderer_configuration(
-            member,
-            self._root / member.id,
-            folder,
-        )
-        (folder / "orderer.yaml").write_bytes(content)
-        self._start(f"orderer of {member.id}", [self._programs["orderer"]], folder)
-
-    def _start_peer(self, member: Member) -> None:
-        folder = self._configuration(member, "peers")
-        (folder / "core.yaml").write_bytes(peer_configuration(member, self._root / member.id, folder))
-        self._start(f"peer of {member.id}", [self._programs["peer"], "node", "start"], folder)
-
-    def _start(self, name: str, command: list[str], folder: Path) -> None:
-        log = folder / "log"
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                command,
-                env={"FABRIC_CFG_PATH": str(folder), "FABRIC_LOGGING_FORMAT": LOG_FORMAT},
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-            )
-        self._nodes.append(_Node(name, process, log))
-
-    def _osnadmin(self, member: Member, action: str, *arguments: str) -> dict[str, Any]:
-        tls = self._root / member.id / "orderers" / ORDERER / "tls"
-        endpoint = f"{member.orderer.host}:{member.orderer.admin_port}"
-        options = [
-            *("-o", endpoint, "--no-status", "--ca-file", str(tls / "ca.crt")),
-            *("--client-cert", str(tls / "server.crt"), "--client-key", str(tls / "server.key")),
-        ]
-        answer = json.loads(_run([self._programs["osnadmin"], "channel", action, *options, *arguments], {}))
-        if "error" in answer:
-            raise NativeNetworkError(f"osnadmin channel {action} at {member.id}: {answer['error']}")
-        return dict(answer)
-
-    def _metric(self, member: Member, name: str) -> int:
-        url = f"http://{member.orderer.host}:{member.orderer.operations_port}/metrics"
-        with urllib.request.urlopen(url, timeout=COMMAND_SECONDS) as answer:
-            for line in answer.read().decode().splitlines():
-                if line.startswith(f'{name}{{channel="{self.topology.channel}"}} '):
-                    return int(float(line.rpartition(" ")[2]))
-        return 0
-
-    def _wait_until(self, condition: Callable[[], bool], what: str) -> None:
-        deadline = time.monotonic() + START_SECONDS
-        while not condition():
-            for node in self._nodes:
-                if node.process.poll() is not None:
-                    raise NativeNetworkError(f"the {node.name} ended:\n{node.last_words()}")
-            if time.monotonic() > deadline:
-                raise NativeNetworkError(f"waited {START_SECONDS} s in vain for {what}")
-            time.sleep(0.05)
+def _quiet(_: str) -> None:
+    """Say nothing."""
 
 
 def _run(command: list[str], environment: dict[str, str]) -> str:

@@ -96,13 +96,10 @@ def translated(
 
 
 @pytest.fixture(scope="module")
-def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChangingNetwork]:
-    made = ChangingNetwork(tmp_path_factory.mktemp("changing"))
-    try:
-        made.start()
-        yield made
-    finally:
-        made.stop()
+def network(fabric: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChangingNetwork]:
+    made = ChangingNetwork.joined(tmp_path_factory.mktemp("changing") / "consortium")
+    yield made
+    made.down()
 
 
 def check_config_block(network: ChangingNetwork, before: ChannelConfig, after: ChannelConfig) -> None:
@@ -166,7 +163,7 @@ class TestAcceptedByOrderers:
         assert signed.update_bytes == proposed.update_bytes
         approval = judge_signatures(before, signed, datetime.now(UTC))
         assert set(approval.signed_members) == {first.msp_id, second.msp_id}
-        height = network.height(first)
+        height = network.height_of(first)
         network.peer(
             *(third, "channel", "update", "-f", str(file), "-c", network.topology.channel),
             *network.orderer_arguments(network.leader()),
@@ -215,7 +212,7 @@ class TestAcceptedByOrderers:
         )
         check_config_block(network, ordering, changed)
 
-        network.orderers.remove(sixth)
+        network.newcomers.remove(sixth)
         left = network.change(lambda group: remove_member(group, sixth.msp_id), network.members[:4])
         check_config_block(network, changed, left)
         assert [each.id for each in left.consenters] == [1, 2, 3, 4, 5]

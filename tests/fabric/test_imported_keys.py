@@ -18,7 +18,7 @@ from shirushi_network.topology import FirstIssuer, Member, Topology, default_top
 
 
 @pytest.fixture(scope="module")
-def imported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NativeNetwork]:
+def imported(fabric: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NativeNetwork]:
     """One member's orderer and peer."""
     (member,) = with_ports(default_topology(), 0).members[:1]
     topology = Topology("imported-test", (member,), quorum=1, issuer=FirstIssuer(member=member.id))
@@ -28,12 +28,9 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NativeNetwork
         folder = ForeignPki.make().write(foreign / member.id, member, layout="fabric-ca")
         import_member(root, member, folder, now=datetime.now(UTC))
 
-    network = NativeNetwork(tmp_path_factory.mktemp("imported"), topology, import_now)
-    try:
-        network.start()
-        yield network
-    finally:
-        network.stop()
+    network = NativeNetwork.joined(tmp_path_factory.mktemp("imported") / "consortium", topology, import_now)
+    yield network
+    network.down()
 
 
 def test_the_orderer_leads_its_channel(imported: NativeNetwork) -> None:

@@ -1,16 +1,15 @@
 """Real Fabric and the embedded ledger on one genesis block, with one set of keys and the same blocks.
 
 Real orderers order; the embedded ledger follows: each block that the real peers committed is examined, validated and
-committed by the embedded ledger's own code, and what came of it is compared. Both run the same chaincodes on the same two
-servers in this process, so that both can be asked for their state.
+committed by the embedded ledger's own code, and what came of it is compared. Both call the same chaincode servers, so that
+both can be asked for their state.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
-import urllib.request
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -21,24 +20,19 @@ import grpc
 from fabric_protos.common import common_pb2
 from fabric_protos.orderer import ab_pb2, ab_pb2_grpc
 from fabric_protos.peer import events_pb2_grpc
-from tests.fabric.random_plans import OPEN, STRICT, STRICT_POLICY
-from tests.fabric.told_chaincode import ToldChaincode
-from tests.support.fabric_binaries import fabric_binary
+from tests.fabric.native_network import NativeNetwork
+from tests.fabric.random_plans import OPEN, STRICT, STRICT_POLICY, VERSION
 from tests.support.raw_client import RawClient
 from tests.support.service_network import member_nodes
 
-from shirushi_chaincode.service.server import ChaincodeServer
 from shirushi_core.fabric.block import block_commit_hash, validation_codes
-from shirushi_core.fabric.channel_config import BatchParameters, ChannelConfig, from_config_block
+from shirushi_core.fabric.channel_config import BatchParameters, from_config_block
 from shirushi_core.fabric.identity import SigningIdentity
 from shirushi_core.fabric.lifecycle import definition
-from shirushi_network import bring_up
-from shirushi_network.engine import EngineChoice, EngineName
 from shirushi_network.fabric.chaincode_package import ccaas_package
 from shirushi_network.fabric.deployment import Deployment, deploy
-from shirushi_network.layout import Layout
 from shirushi_network.member_access import identity_of, tls_roots
-from shirushi_network.ports import free_ports, with_ports
+from shirushi_network.ports import with_ports
 from shirushi_network.topology import Member, Topology, default_topology
 from shirushi_node.ledger.committer import commit_block
 from shirushi_node.ledger.definitions import ChaincodeDefinition, ExternalServer
@@ -72,6 +66,7 @@ class Answer:
 
 
 ACCEPTED = Answer(common_pb2.SUCCESS)
+QUEUE = 100_000
 LAST = 2**63
 """A block that never comes."""
 
@@ -87,63 +82,51 @@ class Committed:
     our_hash: bytes
 
 
+def twins_topology() -> Topology:
+    """Return five members on free ports, whose blocks are cut soon and take no large transactions."""
+    return replace(with_ports(default_topology(), 0), blocks=BLOCKS)
+
+
 class Twins:
-    """The two networks; `start` them, then `stop` them, whatever happened."""
+    """The two networks: a real one that runs, and the embedded ledger that follows it. `start` and `stop` the latter."""
 
-    def __init__(self, root: Path) -> None:
-        for program in ("orderer", "peer"):
-            self._binaries = Path(fabric_binary(program)).parent
-        self.layout = Layout(root / "real")
-        self.topology: Topology = replace(with_ports(default_topology(), 0), blocks=BLOCKS)
-        self._embedded = root / "embedded"
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="twins")
-        self._stack = AsyncExitStack()
-        self.config: ChannelConfig
-        self.store: LedgerStore
-        self.cutter: BlockCutter
+    store: LedgerStore
 
-    def start(self) -> None:
-        """Bring real Fabric up, with both chaincodes, and have the embedded ledger take over what is there."""
-        self._thread.start()
-        ports = free_ports(2)
-        self._servers = {name: f"127.0.0.1:{port}" for name, port in zip((OPEN, STRICT), ports, strict=True)}
-        self.run(self._serve())
-        bring_up.up(
-            self.layout,
-            base_port=None,
-            progress=lambda _: None,
-            engine=EngineChoice(EngineName.NATIVE, self._binaries),
-            topology=self.topology,
-            chaincodes={OPEN: self._servers[OPEN]},
-        )
-        self.run(self._deploy_strict())
+    def __init__(self, network: NativeNetwork, chaincodes: Mapping[str, str], ledger: Path) -> None:
+        """Take over a network that has joined its channel; `chaincodes` are servers by the names OPEN and STRICT."""
+        self.network = network
+        self.layout, self.topology = network.layout, network.topology
         self.genesis = common_pb2.Block.FromString(self.layout.genesis.read_bytes())
         self.config = from_config_block(self.genesis)
         self.definitions = [
-            ChaincodeDefinition(OPEN, ExternalServer(self._servers[OPEN])),
+            ChaincodeDefinition(OPEN, ExternalServer(chaincodes[OPEN])),
             ChaincodeDefinition(
                 STRICT,
-                ExternalServer(self._servers[STRICT]),
-                endorsement_policy=definition(STRICT, "1.0", 1, STRICT_POLICY).policy,
+                ExternalServer(chaincodes[STRICT]),
+                endorsement_policy=definition(STRICT, VERSION, 1, STRICT_POLICY).policy,
             ),
         ]
-        self.validator = Validator(self.config, {each.name: each for each in self.definitions})
-        self.cutter = BlockCutter(self.config.batch, 100_000)
-        self.store = LedgerStore.open(self._embedded, self.genesis)
+        self._chaincodes = chaincodes
+        self._ledger = ledger
+        self._validator = Validator(self.config, {each.name: each for each in self.definitions})
+        self._cutter = BlockCutter(self.config.batch, QUEUE)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="twins")
+
+    def start(self) -> None:
+        """Have the members approve and commit the chaincodes, and the embedded ledger take over what is there."""
+        self._thread.start()
+        self.store = LedgerStore.open(self._ledger, self.genesis)
+        for name, endorsement in ((OPEN, None), (STRICT, STRICT_POLICY)):
+            self.run(self._deploy(name, endorsement))
         self.run(self._take_over())
 
     def stop(self) -> None:
-        """End everything that was started."""
-        try:
-            bring_up.down(self.layout)
-        finally:
-            self.run(self._stack.aclose())
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(timeout=30)
-            self._loop.close()
-            if hasattr(self, "store"):
-                self.store.close()
+        """Close the embedded ledger."""
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(timeout=30)
+        self._loop.close()
+        self.store.close()
 
     @property
     def client(self) -> SigningIdentity:
@@ -156,7 +139,7 @@ class Twins:
 
     async def hand_in(self, envelopes: Sequence[bytes]) -> list[Answer]:
         """Hand envelopes in at the orderers' leader, one after the other, and return its answers."""
-        leader = self.topology.members[self._leader() - 1]
+        leader = self.network.leader()
         assert leader.orderer is not None
         answers: list[Answer] = []
         async with self._dial(leader.orderer.address, leader) as channel:
@@ -175,7 +158,7 @@ class Twins:
     def answer_of_ours(self, envelope: bytes) -> Answer:
         """Return what the embedded orderer says."""
         try:
-            self.cutter.add(check_envelope(envelope, self.config, datetime.now(UTC)))
+            self._cutter.add(check_envelope(envelope, self.config, datetime.now(UTC)))
         except OrderingError as error:
             return Answer(error.status, str(error))
         return ACCEPTED
@@ -189,8 +172,8 @@ class Twins:
                 transactions -= len(block.data.data)
                 if transactions <= 0:
                     break
-        while len(self.cutter):
-            self.cutter.committed(self.cutter.cut())
+        while len(self._cutter):
+            self._cutter.committed(self._cutter.cut())
         return found
 
     @asynccontextmanager
@@ -200,7 +183,7 @@ class Twins:
         assert member.orderer is not None
         self.store.close()
         node = LedgerNode(
-            self._embedded,
+            self._ledger,
             self.genesis.SerializeToString(),
             member_nodes((self.layout, self.topology)),
             self.definitions,
@@ -223,30 +206,12 @@ class Twins:
             yield made[0], made[1]
 
     async def _reopen(self) -> None:
-        self.store = LedgerStore.open(self._embedded, self.genesis)
+        self.store = LedgerStore.open(self._ledger, self.genesis)
 
-    async def _serve(self) -> None:
-        for name, address in self._servers.items():
-            package = ccaas_package(f"{name}_1.0", address)
-            server = ChaincodeServer(ToldChaincode(), package.package_id)
-            await server.start(address)
-            self._stack.push_async_callback(server.stop)
-
-    async def _deploy_strict(self) -> None:
-        package = ccaas_package(f"{STRICT}_1.0", self._servers[STRICT])
-        wanted = Deployment(package, definition(STRICT, "1.0", 1, STRICT_POLICY))
-        members = self.topology.members
-        assert await deploy(self.layout, self.topology, members, wanted, lambda _: None)
-
-    def _leader(self) -> int:
-        member = self.topology.members[0]
-        assert member.orderer is not None
-        url = f"http://127.0.0.1:{member.orderer.operations_port}/metrics"
-        name = f'consensus_BFT_leader_id{{channel="{self.topology.channel}"}} '
-        with urllib.request.urlopen(url, timeout=10) as answer:
-            lines = answer.read().decode().splitlines()
-        (leader,) = (int(float(line.removeprefix(name))) for line in lines if line.startswith(name))
-        return leader
+    async def _deploy(self, name: str, endorsement: str | None) -> None:
+        package = ccaas_package(f"{name}_{VERSION}", self._chaincodes[name])
+        wanted = Deployment(package, definition(name, VERSION, 1, endorsement))
+        assert await deploy(self.layout, self.topology, self.topology.members, wanted, lambda _: None)
 
     def _dial(self, address: str, member: Member) -> grpc.aio.Channel:
         credentials = grpc.ssl_channel_credentials(tls_roots(self.layout, member))
@@ -285,7 +250,7 @@ class Twins:
 
     def _commit(self, block: common_pb2.Block) -> Committed:
         ours = common_pb2.Block.FromString(block.SerializeToString())
-        codes = commit_block(self.store, self.validator, ours, self._examined(block))
+        codes = commit_block(self.store, self._validator, ours, self._examined(block))
         return Committed(
             block, validation_codes(block), codes, block_commit_hash(block), block_commit_hash(ours)
         )

@@ -6,13 +6,14 @@ import asyncio
 import json
 import subprocess
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import grpc
 import pytest
 from fabric_protos.peer import transaction_pb2
 from tests.support.basic_chaincode import BasicChaincode
+from tests.support.node_packages import installed_project
 from tests.support.raw_client import RawClient, refusal
 from tests.support.running_network import RunningNetwork
 
@@ -55,8 +56,8 @@ class NodeServer:
 
 
 @pytest.fixture(scope="module")
-def server(node_project: Callable[[Path], Path]) -> Iterator[NodeServer]:
-    running = NodeServer(node_project(HERE))
+def server() -> Iterator[NodeServer]:
+    running = NodeServer(installed_project(HERE))
     running.start()
     yield running
     running.stop()

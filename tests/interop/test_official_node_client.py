@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import re
-import subprocess
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
+from tests.support.basic_chaincode import BasicChaincode
+from tests.support.official_client import CASES, client_configuration, run_cases
+from tests.support.running_network import RunningNetwork
 
-HERE = Path(__file__).parent / "node_client"
-CASES = re.findall(r"async '([^']+)'\(\)", (HERE / "cases.mjs").read_text(encoding="utf-8"))
+from shirushi_node.ledger.definitions import ChaincodeDefinition
 
 
 @pytest.fixture(scope="module")
-def results(node_project: Callable[[Path], Path], basic_network: Path) -> dict[str, dict[str, object]]:
-    """Run all cases once; `basic_network` is the configuration file of a running network with the basic chaincode."""
-    project = node_project(HERE)
-    finished = subprocess.run(
-        ["node", "cases.mjs", str(basic_network)], cwd=project, capture_output=True, text=True, timeout=110
-    )
-    assert finished.returncode == 0, finished.stderr
-    return {result["name"]: result for result in map(json.loads, finished.stdout.splitlines())}
+def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, object]]:
+    """Run all cases once, in a network of five members with the basic chaincode."""
+    root = tmp_path_factory.mktemp("network")
+    network = RunningNetwork(root, [ChaincodeDefinition("basic", BasicChaincode())])
+    network.start()
+    try:
+        return run_cases(root, client_configuration(network.layout, network.topology))
+    finally:
+        network.stop()
 
 
 @pytest.mark.parametrize("case", CASES)

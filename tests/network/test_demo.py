@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from tests.support.command import shirushi
 
 from shirushi_network.demo.certificates import made_up_certificates, render_pdf
+from shirushi_network.engines import open_engine
 from shirushi_network.layout import Layout
-from shirushi_network.lock import lock_holder
 
 
-def test_the_whole_story_comes_out_as_expected_and_leaves_nothing_running(tmp_path: Path) -> None:
+@pytest.fixture
+def engine() -> str:
+    return "embedded"
+
+
+def test_the_whole_story_comes_out_as_expected_and_leaves_nothing_running(
+    tmp_path: Path, engine: str
+) -> None:
     documents = tmp_path / "documents"
     documents.mkdir()
     (documents / "letter.txt").write_text("a letter", encoding="utf-8")
     out = tmp_path / "out"
-    run = shirushi("demo", "--documents", documents, "--out", out, "--json")
+    run = shirushi("demo", "--engine", engine, "--documents", documents, "--out", out, "--json")
     assert run.exit_code == 0
     story = run.json
     assert story["as_expected"]
@@ -25,7 +33,7 @@ def test_the_whole_story_comes_out_as_expected_and_leaves_nothing_running(tmp_pa
     assert story["documents"] == ["valid"]
     assert {step["verdict"] for step in story["steps"]} == {"valid", "not_valid"}
     assert len(list((out / "certificates").glob("*.receipt.json"))) == 119
-    assert lock_holder(Layout(out / "consortium").lock) is None
+    assert not open_engine(Layout(out / "consortium")).is_running()
 
 
 def test_a_folder_that_is_no_demos_is_left_alone(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def test_what_was_not_agreed_on_may_be_left_out() -> None:
         ("port = 17060", "port = 0", "port of chaintope"),
         ("port = 17060", 'port = "17060"', "port of chaintope"),
         ("port = 17060", "port = 17050", "same address"),
-        ("admin_port = 17063, ", "", "orderer of chaintope: expected admin_port, host"),
+        (", admin_port = 17063", "", "orderer of chaintope: expected admin_port, host"),
     ],
 )
 def test_a_defect_is_refused_and_named(written: str, instead: str, says: str, tmp_path: Path) -> None:

@@ -100,6 +100,7 @@ def test_two_issuers_cannot_change_each_others_certificates(
         assert shirushi("verify", file, data=city).exit_code == VALID
     for file, own in ((of_city, city), (of_second, second)):
         assert shirushi(*change, file, data=own).exit_code == 0
+        live_consortium.settle()
         assert shirushi("verify", file, data=city).exit_code == NOT_VALID
 
 
@@ -146,6 +147,7 @@ def test_the_same_bytes_of_two_issuers_are_two_certificates(
     (receipt,), (other,) = mine.iterdir(), theirs.iterdir()
     revoke = ("revoke", receipt, "--reason", "issued_in_error")
     assert shirushi(*revoke, data=live_consortium.root).exit_code == 0
+    live_consortium.settle()
     verify = ("verify", certificate, "--receipt")
     assert shirushi(*verify, receipt, data=live_consortium.root).exit_code == NOT_VALID
     assert shirushi(*verify, other, data=live_consortium.root).exit_code == VALID

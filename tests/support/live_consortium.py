@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -9,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import grpc
 import grpc.aio
@@ -19,6 +20,7 @@ from shirushi_client.gateway import Gateway, Identity, connect, signers
 from shirushi_client.session import ISSUER, open_session
 from shirushi_core.proofs.anchor import IssuanceAnchor
 from shirushi_network import bring_up
+from shirushi_network.engine import EngineChoice
 from shirushi_network.layout import Layout
 from shirushi_network.member_keys import load_signing_identity
 from shirushi_network.topology import Member, Topology
@@ -27,12 +29,14 @@ from shirushi_network.topology_file import read_topology
 
 @dataclass(frozen=True)
 class LiveConsortium:
-    """The consortium of one data folder, running in a process of its own."""
+    """The consortium of one data folder, running in processes of its own; `engine` None is the embedded one."""
 
     layout: Layout
+    engine: EngineChoice | None = None
+    chaincodes: Mapping[str, str] | None = None
 
     @classmethod
-    def at(cls, root: Path) -> LiveConsortium:
+    def at(cls, root: Path) -> Self:
         """Bring a consortium up on free ports."""
         live = cls(Layout(root))
         live.up()
@@ -57,9 +61,19 @@ class LiveConsortium:
     def status(self) -> dict[str, Any]:
         return bring_up.status(self.layout)
 
+    def settle(self) -> int:
+        """Wait until all members have the same blocks, and return how many; embedded members share one ledger."""
+        return self.height
+
     def up(self) -> None:
         """Start it, or start it again."""
-        bring_up.up(self.layout, base_port=0, progress=lambda text: None)
+        bring_up.up(
+            self.layout,
+            base_port=0,
+            progress=lambda text: None,
+            engine=self.engine,
+            chaincodes=self.chaincodes,
+        )
 
     def down(self) -> None:
         bring_up.down(self.layout)
@@ -122,7 +136,7 @@ class LiveConsortium:
 
     async def blocks(self) -> list[Any]:
         """Fetch every block from the genesis block on, over a member's Deliver service."""
-        height, found = self.height, []
+        height, found = await asyncio.to_thread(lambda: self.height), []
         async with (
             self.gateway() as gateway,
             gateway.get_network(self.topology.channel).get_block_events(start_block=0) as events,

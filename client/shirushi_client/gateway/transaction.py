@@ -8,10 +8,13 @@ from fabric_protos.gateway import gateway_pb2
 
 from shirushi_client.gateway.call_options import CallOptions
 from shirushi_client.gateway.connection import Connection
+from shirushi_client.gateway.errors import SubmitError
 from shirushi_client.gateway.identity import SigningIdentity
 from shirushi_client.gateway.prepared_transaction import PreparedTransaction
 from shirushi_client.gateway.signable import Signable
 from shirushi_client.gateway.submitted_transaction import SubmittedTransaction
+
+_ALREADY_ORDERED = "request already processed"
 
 
 class Transaction(Signable):
@@ -42,6 +45,10 @@ class Transaction(Signable):
         """Send the transaction to the orderers; raises SubmitError.
 
         Returning means that it was accepted, not that it was committed: ask the returned object for its status.
+
+        A gateway sends to all BFT orderers, and counts one that has seen the transaction in a block already, because it
+        was the last to be sent it, as one that refused; here that means accepted.
+        Source: internal/pkg/gateway/submit.go, SmartBFT internal/bft/requestpool.go.
         """
         await self._sign()
         request = gateway_pb2.SubmitRequest(
@@ -49,7 +56,11 @@ class Transaction(Signable):
             channel_id=self._prepared.channel_id,
             prepared_transaction=self._prepared_message.envelope,
         )
-        await self._connection.submit(request, options)
+        try:
+            await self._connection.submit(request, options)
+        except SubmitError as error:
+            if not any(_ALREADY_ORDERED in detail.message for detail in error.details):
+                raise
         status_request = gateway_pb2.CommitStatusRequest(
             transaction_id=self.transaction_id,
             channel_id=self._prepared.channel_id,

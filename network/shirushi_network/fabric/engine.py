@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from shirushi_network.chaincode_servers import read_servers
@@ -20,7 +19,8 @@ from shirushi_network.fabric.deployment import Deployment, WaitingError, deploy,
 from shirushi_network.fabric.native import ended
 from shirushi_network.fabric.nodes import Node, NodeKind, NodePaths, NodeRunner, node_folder, nodes_of
 from shirushi_network.fabric.participation import OrdererAdmin
-from shirushi_network.fabric.peer_admin import PeerError, open_peer
+from shirushi_network.fabric.peer_admin import open_peer
+from shirushi_network.fabric.readiness import is_ready
 from shirushi_network.fabric.rendering import serve_package, served_package, write_nodes
 from shirushi_network.fabric.status import MemberStatus, ask_members
 from shirushi_network.layout import Layout
@@ -57,17 +57,13 @@ class FabricEngine:
         return None
 
     def start(self, topology: Topology, progress: Progress) -> bool:
-        members = self._here()
-        write_nodes(self._layout, topology, members, self._paths)
-        started: list[Node] = []
-        try:
-            self._start_nodes(nodes_of(members), started, progress)
-            self._join(topology, members, progress)
+        with self._joined(topology, progress, frozenset(NodeKind)) as members:
             return self._deploy_all(topology, members, progress)
-        except BaseException:
-            for node in reversed(started):
-                self._runner.stop(node)
-            raise
+
+    def join(self, topology: Topology, progress: Progress) -> None:
+        """Start the orderers and peers that do not run and have them join; no chaincode. Raises as `start` does."""
+        with self._joined(topology, progress, frozenset({NodeKind.ORDERER, NodeKind.PEER})):
+            pass
 
     def stop(self) -> bool:
         stopped = [self._runner.stop(node) for node in reversed(nodes_of(self._here()))]
@@ -118,23 +114,42 @@ class FabricEngine:
             raise ConsortiumError(f"{member_id} has no {kind}; it has {kinds}")
         return chosen
 
-    def _start_nodes(self, nodes: Sequence[Node], started: list[Node], progress: Progress) -> None:
-        waiting = [node for node in nodes if not self._runner.state(node).running]
-        for node in waiting:
-            progress(f"starting {node.name}")
-            self._runner.start(node)
-            started.append(node)
-        deadline = time.monotonic() + START_SECONDS
-        for node in waiting:
-            self._wait_until_healthy(node, deadline)
+    @contextmanager
+    def _joined(
+        self, topology: Topology, progress: Progress, kinds: Collection[NodeKind]
+    ) -> Iterator[Sequence[Member]]:
+        """Start this machine's members, and give them once they have joined; on an error what was started is stopped."""
+        members = self._here()
+        write_nodes(self._layout, topology, members, self._paths)
+        started: list[Node] = []
+        try:
+            nodes = [node for node in nodes_of(members) if node.kind in kinds]
+            self._start_nodes(nodes, started, progress)
+            self._join(topology, members, progress)
+            yield members
+        except BaseException:
+            for node in reversed(started):
+                self._runner.stop(node)
+            raise
 
-    def _wait_until_healthy(self, node: Node, deadline: float) -> None:
-        while not _is_healthy(node):
-            if not self._runner.state(node).running and not _is_healthy(node):
+    def _start_nodes(self, nodes: Sequence[Node], started: list[Node], progress: Progress) -> None:
+        for node in nodes:
+            if not self._runner.state(node).running:
+                progress(f"starting {node.name}")
+                self._runner.start(node)
+                started.append(node)
+        deadline = time.monotonic() + START_SECONDS
+        for node in nodes:  # also those that ran: whoever started them may have been killed a moment ago
+            self._wait_until_ready(node, deadline)
+
+    def _wait_until_ready(self, node: Node, deadline: float) -> None:
+        roots = tls_roots(self._layout, node.member)
+        while not is_ready(node, roots):
+            if not self._runner.state(node).running:
                 raise ended(node, self._layout.root, self._runner.log(node, LAST_WORDS))
             if time.monotonic() > deadline:
                 raise StartError(
-                    f"{node.name} was not healthy within {START_SECONDS:.0f} s: see `shirushi consortium logs "
+                    f"{node.name} was not ready within {START_SECONDS:.0f} s: see `shirushi consortium logs "
                     f"{node.member.id}`"
                 )
             time.sleep(POLL_SECONDS)
@@ -156,7 +171,6 @@ class FabricEngine:
         async def join(member: Member) -> None:
             admin = identity_of(self._layout, member, "admin")
             async with open_peer(member, admin, tls_roots(self._layout, member)) as peer:
-                await _until_answered(lambda: peer.channels())
                 if topology.channel not in await peer.channels():
                     progress(f"the peer of {member.name_en} joins {topology.channel}")
                     await peer.join(genesis)
@@ -216,25 +230,3 @@ class FabricEngine:
             "certificate_days": None,
             "problems": list(found.problems),
         }
-
-
-async def _until_answered(question: Callable[[], Any]) -> None:
-    """Ask until a peer that has just started answers; raises PeerError."""
-    deadline = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            await question()
-            return
-        except PeerError:
-            if time.monotonic() > deadline:
-                raise
-        await asyncio.sleep(POLL_SECONDS)
-
-
-def _is_healthy(node: Node) -> bool:
-    url = f"http://127.0.0.1:{node.operations_port}/healthz"
-    try:
-        with urllib.request.urlopen(url, timeout=2) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False

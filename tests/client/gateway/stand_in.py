@@ -86,6 +86,7 @@ class StandInPeer(gateway_pb2_grpc.GatewayServicer, events_pb2_grpc.DeliverServi
         self.event: Callable[[Invocation], tuple[str, bytes] | None] = lambda invocation: None
         self.validation_code: Callable[[str], int] = lambda transaction_id: 0
         self.before_submit: Callable[[], Awaitable[None]] | None = None
+        self.after_submit: Callable[[], Awaitable[None]] | None = None
         self.before_status: Callable[[], Awaitable[None]] | None = None
         self.before_events: Callable[[], Awaitable[None]] | None = None
         self.after_replay: Callable[[], Awaitable[None]] | None = None
@@ -155,6 +156,11 @@ class StandInPeer(gateway_pb2_grpc.GatewayServicer, events_pb2_grpc.DeliverServi
         code = self.validation_code(request.transaction_id)
         event = self.event(invocation) if code == 0 else None
         await self.commit(LedgerEntry(request.transaction_id, invocation.chaincode, event, code))
+        try:
+            if self.after_submit:
+                await self.after_submit()
+        except RefusalError as refusal:
+            await _abort(context, refusal)
         return gateway_pb2.SubmitResponse()
 
     async def CommitStatus(self, request, context):  # noqa: N802

@@ -142,6 +142,19 @@ async def test_a_refusing_orderer_is_a_submit_error(contract, peer):
     assert caught.value.details == (ErrorDetail("o1:7050", "Org1MSP", "down"),)
 
 
+async def test_orderers_that_have_ordered_the_transaction_already_have_not_refused_it(contract, peer):
+    processed = "received unsuccessful response from orderer: status=SERVICE_UNAVAILABLE, info=failed to submit request: "
+    processed += "request already processed"
+
+    async def too_late():
+        refusals = [("o1:7050", "Org1MSP", processed), ("o2:7050", "Org2MSP", "connection refused")]
+        raise RefusalError(grpc.StatusCode.UNAVAILABLE, "insufficient number of orderers", refusals)
+
+    peer.chaincode = lambda invocation: b"result"
+    peer.after_submit = too_late
+    assert await contract.submit_transaction("f") == b"result"
+
+
 async def test_an_unknown_outcome_is_a_commit_status_error_and_can_be_asked_again(contract, peer):
     async def fail():
         raise RefusalError(grpc.StatusCode.UNAVAILABLE, "peer is stopping")

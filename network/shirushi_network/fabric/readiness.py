@@ -1,0 +1,43 @@
+"""Whether a node that was started can be used.
+
+Fabric's nodes answer health checks before they serve: an orderer's admin endpoint and a peer's services come later, the
+gRPC server last. Source: orderer/common/server/main.go, internal/peer/node/start.go.
+"""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+
+import grpc
+
+from shirushi_network.fabric.nodes import Node, NodeKind
+
+SECONDS = 2.0
+
+
+def is_ready(node: Node, tls_roots: bytes) -> bool:
+    """Say whether a node is healthy and serves; `tls_roots` are its member's, PEM."""
+    if not _is_healthy(node):
+        return False
+    if node.kind is NodeKind.CHAINCODE:  # it serves before it answers health checks
+        return True
+    member = node.member
+    address = (
+        member.orderer.address if node.kind is NodeKind.ORDERER and member.orderer else member.peer.address
+    )
+    with grpc.secure_channel(address, grpc.ssl_channel_credentials(tls_roots)) as channel:
+        try:
+            grpc.channel_ready_future(channel).result(SECONDS)
+        except grpc.FutureTimeoutError:
+            return False
+    return True
+
+
+def _is_healthy(node: Node) -> bool:
+    url = f"http://127.0.0.1:{node.operations_port}/healthz"
+    try:
+        with urllib.request.urlopen(url, timeout=SECONDS) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
