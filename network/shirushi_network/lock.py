@@ -6,11 +6,14 @@ import fcntl
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from shirushi_network.errors import ConsortiumError
+
+POLL_SECONDS = 0.01
 
 
 @contextmanager
@@ -30,7 +33,7 @@ def single_process(lock: Path) -> Iterator[None]:
 
 
 def lock_holder(lock: Path) -> int | None:
-    """Return the process that holds a data folder's lock, None if nobody does."""
+    """Return the process that holds a lock, 0 for one that has not said yet who it is, None if nobody does."""
     try:
         descriptor = os.open(lock, os.O_RDONLY)
     except FileNotFoundError:
@@ -49,8 +52,14 @@ def end_holder(lock: Path, timeout: float) -> bool:
 
     Raises ConsortiumError if the process does not end within `timeout` seconds.
     """
-    holder = lock_holder(lock)
-    if not holder:
+    deadline = time.monotonic() + timeout
+    while (holder := lock_holder(lock)) == 0:
+        if time.monotonic() > deadline:
+            raise ConsortiumError(
+                f"a process holds {lock} and does not say which it is: look for it with `lsof {lock}`"
+            )
+        time.sleep(POLL_SECONDS)
+    if holder is None:
         return False
     with suppress(ProcessLookupError):
         os.kill(holder, signal.SIGTERM)

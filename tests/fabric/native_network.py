@@ -103,15 +103,25 @@ class NativeNetwork(LiveConsortium):
     def runs(self, member: Member, kind: NodeKind) -> bool:
         return lock_holder(node_folder(self.layout.root, Node(member, kind)) / "lock") is not None
 
-    def pause(self, member: Member) -> None:
-        """Cut a member off: none of its nodes does or says anything from now on."""
-        for kind in NodeKind:
+    def pause(self, member: Member, *kinds: NodeKind) -> None:
+        """Have a member's nodes stand still: connections stay open, and nothing is answered."""
+        for kind in kinds:
             os.kill(self.process(member, kind), signal.SIGSTOP)
 
-    def resume(self, member: Member) -> None:
-        """Let a member that was cut off go on."""
-        for kind in NodeKind:
+    def resume(self, member: Member, *kinds: NodeKind) -> None:
+        """Let nodes that stand still go on."""
+        for kind in kinds:
             os.kill(self.process(member, kind), signal.SIGCONT)
+
+    def block_source(self, member: Member) -> Member:
+        """Return the member whose orderer sends a member's peer its blocks, as that peer logs it."""
+        log = self.nodes.log(member.id, "peer", 100_000)[f"peer.{member.id}"]
+        address = next(
+            line.rpartition("orderer-address=")[2]
+            for line in reversed(log)
+            if "BlockReceiver starting" in line
+        )
+        return next(each for each in self.members if each.orderer and each.orderer.address == address)
 
     def heights(self) -> dict[str, int]:
         """Return how many blocks each peer and orderer has, 0 where it does not say, out of their metrics."""

@@ -19,9 +19,10 @@ from shirushi_client.issuer.issuer import Issuer
 from shirushi_client.issuer.journal import Journal
 from shirushi_client.ledger_errors import LedgerUnreachableError
 from shirushi_client.session import ISSUER, VERIFIER, open_session
+from shirushi_client.verifier.report import Report
 from shirushi_client.verifier.verifier import Verifier
 from shirushi_core.proofs.receipt import Receipt
-from shirushi_core.proofs.report import Verdict
+from shirushi_core.proofs.report import Result, Verdict
 
 DESKS = 3
 """Certificates that are being issued at any moment."""
@@ -121,8 +122,17 @@ class Load:
             if self.issued:
                 newest = self.issued[-1]
                 report = await verifier.verify_digest(digest_bytes(newest.content), newest.receipt)
-                await self._note(lambda report=report: self.verdicts.append(report.verdict))
+                await self._note(lambda report=report: self._judged(report))
             await asyncio.sleep(BETWEEN_VERIFICATIONS)
+
+    def _judged(self, report: Report) -> None:
+        self.verdicts.append(report.verdict)
+        reasons = [check.code for check in report.checks if check.result in (Result.FAIL, Result.UNKNOWN)]
+        if reasons:
+            problems = [
+                each.answers.problem for each in report.members if each.answers and each.answers.problem
+            ]
+            self.troubles.append(f"{report.verdict}: {reasons} {problems}")
 
     async def _note(self, what: Callable[[], None]) -> None:
         async with self._progress:

@@ -18,6 +18,9 @@ from shirushi_network.topology import Member, Topology, is_loopback
 LONGEST_RECONNECT = "10s"
 """The longest a node waits before it dials again; Fabric's defaults of two minutes and an hour delay who comes back."""
 
+LONGEST_SILENCE = "5s"
+"""How long a peer stays with an orderer that sends it none of the blocks that others have; Fabric's default is 30 s."""
+
 LONGEST_ENDORSEMENT = "5s"
 """How long a gateway waits for one peer before it asks another; Fabric's default of half a minute is beyond the clients'."""
 
@@ -99,7 +102,11 @@ def peer_configuration(topology: Topology, member: Member, paths: NodePaths) -> 
                 "localMspType": "bccsp",
                 "BCCSP": {"Default": "SW", "SW": {"Hash": "SHA2", "Security": 256}},
                 "client": {"connTimeout": "10s"},
-                "deliveryclient": {"reConnectBackoffThreshold": LONGEST_RECONNECT, "policy": "cluster"},
+                "deliveryclient": {
+                    "reConnectBackoffThreshold": LONGEST_RECONNECT,
+                    "policy": "cluster",
+                    "blockCensorshipTimeoutKey": LONGEST_SILENCE,
+                },
                 "gateway": {"enabled": True, "dialTimeout": "10s", "endorsementTimeout": LONGEST_ENDORSEMENT},
                 "discovery": {"enabled": True, "orgMembersAllowedAccess": False},
                 "handlers": {

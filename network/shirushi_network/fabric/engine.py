@@ -9,13 +9,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from typing import Any
 
 from shirushi_network.chaincode_servers import read_servers
 from shirushi_network.engine import EngineName, Progress
 from shirushi_network.errors import ConsortiumError, StartError
 from shirushi_network.fabric.deployment import Deployment, WaitingError, deploy, deployments
+from shirushi_network.fabric.lifetimes import check_lifetimes, days_left
 from shirushi_network.fabric.native import ended
 from shirushi_network.fabric.nodes import Node, NodeKind, NodePaths, NodeRunner, node_folder, nodes_of
 from shirushi_network.fabric.participation import OrdererAdmin
@@ -66,8 +68,7 @@ class FabricEngine:
             pass
 
     def stop(self) -> bool:
-        stopped = [self._runner.stop(node) for node in reversed(nodes_of(self._here()))]
-        return any(stopped)
+        return self._stop(nodes_of(self._here()))
 
     def status(self) -> dict[str, Any]:
         topology = read_topology(self._layout.topology)
@@ -82,8 +83,7 @@ class FabricEngine:
         }
 
     def stop_member(self, member_id: str, kind: str | None = None) -> None:
-        for node in reversed(self._chosen(member_id, kind)):
-            self._runner.stop(node)
+        self._stop(self._chosen(member_id, kind))
 
     def start_member(self, member_id: str, kind: str | None = None) -> None:
         nodes = self._chosen(member_id, kind)
@@ -120,6 +120,8 @@ class FabricEngine:
     ) -> Iterator[Sequence[Member]]:
         """Start this machine's members, and give them once they have joined; on an error what was started is stopped."""
         members = self._here()
+        for member in members:
+            check_lifetimes(self._layout.members / member.id, member, datetime.now(UTC))
         write_nodes(self._layout, topology, members, self._paths)
         started: list[Node] = []
         try:
@@ -128,9 +130,21 @@ class FabricEngine:
             self._join(topology, members, progress)
             yield members
         except BaseException:
-            for node in reversed(started):
-                self._runner.stop(node)
+            with suppress(ConsortiumError):  # why it did not start counts for more than who would not stop
+                self._stop(started)
             raise
+
+    def _stop(self, nodes: Sequence[Node]) -> bool:
+        """Stop nodes, the last first, and return whether any ran; raises ConsortiumError for those that would not."""
+        stopped, refused = False, []
+        for node in reversed(nodes):
+            try:
+                stopped |= self._runner.stop(node)
+            except ConsortiumError as error:
+                refused.append(f"{node.name}: {error}")
+        if refused:
+            raise ConsortiumError(f"{'; '.join(refused)}; all others have stopped")
+        return stopped
 
     def _start_nodes(self, nodes: Sequence[Node], started: list[Node], progress: Progress) -> None:
         for node in nodes:
@@ -227,6 +241,8 @@ class FabricEngine:
             "peer_height": found.peer_height,
             "orderer_height": found.orderer_height,
             "chaincode": found.chaincode,
-            "certificate_days": None,
+            "certificate_days": days_left(self._layout.members / member.id, datetime.now(UTC))
+            if here
+            else None,
             "problems": list(found.problems),
         }

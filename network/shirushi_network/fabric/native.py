@@ -24,6 +24,9 @@ from shirushi_network.lock import end_holder, lock_holder
 STOP_SECONDS = 30.0
 LOG = "log"
 _LOG_FORMAT = "%{time:2006-01-02 15:04:05.000} %{level:.4s} [%{module}] %{message}"
+_NOTE_PROCESS = ("/bin/sh", "-c", 'echo $$ > lock && exec "$@"', "sh")
+"""Has a process note its id before it becomes the node: whoever starts it may be killed at any moment."""
+
 _KEPT_VARIABLES = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "GRPC_GO_LOG_SEVERITY_LEVEL")
 
 
@@ -48,9 +51,10 @@ class NativeNodes:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return
+            os.ftruncate(lock, 0)
             with (folder / LOG).open("ab") as log:
-                process = subprocess.Popen(  # noqa: S603 - programs of the operator's choosing, no shell
-                    self._command(node),
+                subprocess.Popen(  # noqa: S603 - programs of the operator's choosing
+                    [*_NOTE_PROCESS, *self._command(node)],
                     env=self._variables(node, folder),
                     cwd=folder,
                     stdin=subprocess.DEVNULL,
@@ -59,8 +63,6 @@ class NativeNodes:
                     pass_fds=(lock,),
                     start_new_session=True,
                 )
-            os.ftruncate(lock, 0)
-            os.write(lock, f"{process.pid}\n".encode())
         except OSError as error:
             raise StartError(f"{node.name} could not be started: {error}") from error
         finally:

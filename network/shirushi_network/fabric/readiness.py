@@ -15,6 +15,9 @@ from shirushi_network.fabric.nodes import Node, NodeKind
 
 SECONDS = 2.0
 
+_ANY_METHOD = "/grpc.health.v1.Health/Check"  # whether the node has it or not, its server answers
+_NOT_SERVING = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
+
 
 def is_ready(node: Node, tls_roots: bytes) -> bool:
     """Say whether a node is healthy and serves; `tls_roots` are its member's, PEM."""
@@ -28,9 +31,10 @@ def is_ready(node: Node, tls_roots: bytes) -> bool:
     )
     with grpc.secure_channel(address, grpc.ssl_channel_credentials(tls_roots)) as channel:
         try:
-            grpc.channel_ready_future(channel).result(SECONDS)
-        except grpc.FutureTimeoutError:
-            return False
+            ask: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(_ANY_METHOD)
+            ask(b"", timeout=SECONDS)
+        except grpc.RpcError as error:
+            return error.code() not in _NOT_SERVING
     return True
 
 
