@@ -25,8 +25,9 @@ lint: setup ## ruff: style and format
 types: setup ## mypy, strict
 	$(BIN)/mypy
 
-unit: setup ## the tests
-	$(BIN)/pytest -n 2 --dist loadfile
+unit: setup ## the tests; those with a network of real Fabric nodes have the machine to themselves
+	$(BIN)/pytest tests/fabric
+	$(BIN)/pytest -n 2 --dist loadfile --ignore tests/fabric
 
 test: lint types unit ## lint, types and tests
 

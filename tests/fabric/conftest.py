@@ -7,6 +7,9 @@ from collections.abc import Iterator
 import pytest
 from tests.fabric.chaincode_thread import ServedChaincode, served
 from tests.fabric.native_network import NativeNetwork
+from tests.fabric.random_plans import OPEN, STRICT
+from tests.fabric.told_chaincode import ToldChaincode
+from tests.fabric.twins import Twins, twins_topology
 from tests.support.basic_chaincode import BasicChaincode
 from tests.support.fabric_binaries import fabric_binary
 from tests.support.peer_chaincode import PeerChaincode
@@ -50,3 +53,18 @@ def live_consortium(
     live.up()
     yield live
     live.down()
+
+
+@pytest.fixture(scope="module")
+def twins(fabric: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twins]:
+    """Real Fabric and the embedded ledger on one genesis block, with the same keys and chaincodes."""
+    root = tmp_path_factory.mktemp("twins")
+    with served({OPEN: ToldChaincode, STRICT: ToldChaincode}) as chaincodes:
+        network = NativeNetwork.joined(root / "real", twins_topology())
+        both = Twins(network, {name: each.address for name, each in chaincodes.items()}, root / "embedded")
+        try:
+            both.start()
+            yield both
+        finally:
+            both.stop()
+            network.down()

@@ -93,14 +93,16 @@ class RawClient:
         transient: dict[str, bytes] | None = None,
         channel_id: str | None = None,
         signer: SigningIdentity | None = None,
+        at: float | None = None,
     ) -> proposal_pb2.SignedProposal:
-        """Return a proposal of this identity, signed by it or by another's key."""
+        """Return a proposal of this identity, signed by it or by another's key; `at` is the client's clock."""
         signed = signed_proposal(
             self.user,
             channel_id=self.channel_id if channel_id is None else channel_id,
             chaincode=chaincode,
             args=[each.encode() if isinstance(each, str) else each for each in args],
             transient=transient,
+            seconds=int(time.time() if at is None else at),
         )
         if signer is not None:
             signed.signature = signer.sign(signed.proposal_bytes)

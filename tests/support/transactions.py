@@ -28,15 +28,16 @@ def signed_proposal(
     args: Sequence[bytes] = (b"put", b"key", b"value"),
     transient: dict[str, bytes] | None = None,
     nonce: bytes = b"",
+    seconds: int = 1_770_000_000,
 ) -> proposal_pb2.SignedProposal:
-    """Propose, as a client does."""
+    """Propose, as a client does; `seconds` is the client's clock."""
     message = build_proposal(
         channel_id=channel_id,
         chaincode_name=chaincode,
         args=args,
         creator=client.identity.serialized,
         nonce=nonce or secrets.token_bytes(24),
-        seconds=1_770_000_000,
+        seconds=seconds,
         nanos=42,
         transient=transient,
     ).SerializeToString()

@@ -93,7 +93,36 @@ class EndorserTransaction:
 
 def parse_header(envelope: common_pb2.Envelope) -> EnvelopeHeader:
     """Parse an envelope's headers, of any type and not checked; raises EnvelopeError."""
-    return _open(envelope).header
+    return read_envelope(envelope).header
+
+
+def read_envelope(envelope: common_pb2.Envelope) -> OpenEnvelope:
+    """Parse an envelope's headers, whatever they say; raises EnvelopeError (BAD_PAYLOAD, BAD_COMMON_HEADER)."""
+    payload = _parse(common_pb2.Payload, envelope.payload, transaction_pb2.BAD_PAYLOAD)
+    code = transaction_pb2.BAD_COMMON_HEADER
+    if not payload.HasField("header"):
+        raise EnvelopeError("nil header", code)
+    header = payload.header
+    channel_header = _parse(common_pb2.ChannelHeader, header.channel_header, code)
+    signature_header = _parse(common_pb2.SignatureHeader, header.signature_header, code)
+    return OpenEnvelope(
+        header=EnvelopeHeader(
+            type=channel_header.type,
+            channel_id=channel_header.channel_id,
+            tx_id=channel_header.tx_id,
+            epoch=channel_header.epoch,
+            timestamp_seconds=channel_header.timestamp.seconds,
+            creator=signature_header.creator,
+            nonce=signature_header.nonce,
+            timestamp_nanos=channel_header.timestamp.nanos,
+        ),
+        payload=envelope.payload,
+        signature=envelope.signature,
+        channel_header=header.channel_header,
+        signature_header=header.signature_header,
+        extension=channel_header.extension,
+        data=payload.data,
+    )
 
 
 def open_envelope(envelope: common_pb2.Envelope) -> OpenEnvelope:
@@ -102,8 +131,13 @@ def open_envelope(envelope: common_pb2.Envelope) -> OpenEnvelope:
     Raises EnvelopeError: BAD_PAYLOAD, or BAD_COMMON_HEADER for a type that is never in blocks, an epoch, or an empty
     nonce or creator.
     """
-    opened = _open(envelope)
-    header = opened.header
+    opened = read_envelope(envelope)
+    check_header(opened.header)
+    return opened
+
+
+def check_header(header: EnvelopeHeader) -> None:
+    """Check headers as the committing peer does: type, epoch, nonce, creator. Raises EnvelopeError (BAD_COMMON_HEADER)."""
     code = transaction_pb2.BAD_COMMON_HEADER
     if header.type not in _TYPES_IN_BLOCKS:
         raise EnvelopeError(f"invalid header type {header_type_name(header.type)}", code)
@@ -113,7 +147,6 @@ def open_envelope(envelope: common_pb2.Envelope) -> OpenEnvelope:
         raise EnvelopeError("invalid nonce specified in the header", code)
     if not header.creator:
         raise EnvelopeError("invalid creator specified in the header", code)
-    return opened
 
 
 def endorsed_action(envelope: OpenEnvelope) -> EndorsedAction:
@@ -215,34 +248,6 @@ def signed_data(envelope: common_pb2.Envelope) -> SignedData:
         common_pb2.SignatureHeader, payload.header.signature_header, transaction_pb2.BAD_COMMON_HEADER
     )
     return SignedData(envelope.payload, signature_header.creator, envelope.signature)
-
-
-def _open(envelope: common_pb2.Envelope) -> OpenEnvelope:
-    payload = _parse(common_pb2.Payload, envelope.payload, transaction_pb2.BAD_PAYLOAD)
-    code = transaction_pb2.BAD_COMMON_HEADER
-    if not payload.HasField("header"):
-        raise EnvelopeError("nil header", code)
-    header = payload.header
-    channel_header = _parse(common_pb2.ChannelHeader, header.channel_header, code)
-    signature_header = _parse(common_pb2.SignatureHeader, header.signature_header, code)
-    return OpenEnvelope(
-        header=EnvelopeHeader(
-            type=channel_header.type,
-            channel_id=channel_header.channel_id,
-            tx_id=channel_header.tx_id,
-            epoch=channel_header.epoch,
-            timestamp_seconds=channel_header.timestamp.seconds,
-            creator=signature_header.creator,
-            nonce=signature_header.nonce,
-            timestamp_nanos=channel_header.timestamp.nanos,
-        ),
-        payload=envelope.payload,
-        signature=envelope.signature,
-        channel_header=header.channel_header,
-        signature_header=header.signature_header,
-        extension=channel_header.extension,
-        data=payload.data,
-    )
 
 
 def _check_chaincode(

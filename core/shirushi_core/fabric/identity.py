@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
 
 from cryptography import x509
@@ -48,6 +49,17 @@ class Identity:
         if not message.id_bytes:
             raise InvalidInputError(f"the SerializedIdentity of MSP {message.mspid} holds no certificate")
         return cls(message.mspid, message.id_bytes)
+
+
+def expires_at(serialized: bytes) -> datetime | None:
+    """Return when an identity's certificate expires, whoever issued it; None if there is none to read.
+
+    Source: common/crypto/expiration.go (ExpiresAt).
+    """
+    try:
+        return Identity.from_serialized(serialized).certificate.not_valid_after_utc
+    except InvalidInputError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

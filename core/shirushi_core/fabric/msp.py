@@ -30,7 +30,15 @@ from shirushi_core.fabric.principal import Role, ValidIdentity, parse_principal
 from shirushi_core.fabric.revocation import revoked_serials
 from shirushi_core.fabric.signing import certificate_key, load_certificate
 
-__all__ = ["ExpiredIdentityError", "IdentityError", "Msp", "MspManager", "Role", "ValidIdentity"]
+__all__ = [
+    "ExpiredIdentityError",
+    "IdentityError",
+    "Msp",
+    "MspManager",
+    "Role",
+    "UnknownAuthorityError",
+    "ValidIdentity",
+]
 
 CACHED_IDENTITIES = 4096
 """Accepted identities an MspManager keeps; judging one anew costs about 0.3 ms."""
@@ -41,6 +49,10 @@ _principal = lru_cache(maxsize=256)(parse_principal)
 
 class IdentityError(ShirushiError):
     """An identity its MSP does not accept: unknown MSP, wrong chain, expired, revoked, wrong role."""
+
+
+class UnknownAuthorityError(IdentityError):
+    """An identity whose certificate leads to no authority of its MSP; Fabric cannot even read (deserialize) it."""
 
 
 class ExpiredIdentityError(IdentityError):
@@ -104,7 +116,7 @@ class Msp:
         try:
             return self._accept(identity, certificate)
         except IdentityError as error:
-            raise IdentityError(f"{error} ({_describe(certificate)}, MSP {self.msp_id})") from None
+            raise type(error)(f"{error} ({_describe(certificate)}, MSP {self.msp_id})") from None
 
     def _set_up(self, config: msp_config_pb2.FabricMSPConfig) -> None:
         self._check_hashes(config)
@@ -176,7 +188,7 @@ class Msp:
         try:
             chain = self._authorities.issuer_chain(certificate)
         except ChainError as error:
-            raise IdentityError(f"could not obtain certification chain: {error}") from None
+            raise UnknownAuthorityError(f"could not obtain certification chain: {error}") from None
         if is_ca(certificate):
             raise IdentityError(
                 "could not obtain certification chain: An X509 certificate with Basic Constraint: "

@@ -17,6 +17,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from shirushi_core.errors import ShirushiError
 
+INVALID_MESSAGE = "proto: cannot parse invalid wire-format data"
+"""What Go says to bytes that are no message."""
+
 
 class ProposalError(ShirushiError):
     """A proposal that is malformed; its text is the one Fabric's endorser gives."""
@@ -232,6 +235,4 @@ def _parse(kind: type[Message], data: bytes) -> Any:
     try:
         return kind.FromString(data)
     except DecodeError:
-        raise ProposalError(
-            f"error unmarshalling {kind.DESCRIPTOR.name}: proto: cannot parse invalid wire-format data"
-        ) from None
+        raise ProposalError(f"error unmarshalling {kind.DESCRIPTOR.name}: {INVALID_MESSAGE}") from None

@@ -12,6 +12,7 @@ from shirushi_core.fabric.channel_config import ChannelConfig
 from shirushi_core.fabric.identity import Identity
 from shirushi_core.fabric.msp import IdentityError, Role, ValidIdentity
 from shirushi_core.fabric.policy import PolicyError, SignedData, evaluate_signed_data
+from shirushi_node.ledger.clock import IGNORING_EXPIRY
 
 READERS = "/Channel/Application/Readers"
 WRITERS = "/Channel/Application/Writers"
@@ -21,10 +22,11 @@ class AccessDeniedError(ShirushiError):
     """A request whose signer the policy for it does not admit."""
 
 
-def check_signed_data(
-    config: ChannelConfig, channel_id: str, policy: str, signed: SignedData, at: datetime
-) -> None:
-    """Check a signature and the channel policy at a path; raises AccessDeniedError."""
+def check_signed_data(config: ChannelConfig, channel_id: str, policy: str, signed: SignedData) -> None:
+    """Check a signature and the channel policy at a path; raises AccessDeniedError.
+
+    As in Fabric policies do not look at certificates' expiry: whoever has to, does so before.
+    """
     if not channel_id:
         raise AccessDeniedError(
             "Invalid channel ID name during check policy on signed data. Name must be different from nil."
@@ -32,7 +34,7 @@ def check_signed_data(
     if channel_id != config.channel_id:
         raise AccessDeniedError(f"Failed to get policy manager for channel [{channel_id}]")
     try:
-        evaluate_signed_data(config.policies.get(policy), [signed], config.msps, at)
+        evaluate_signed_data(config.policies.get(policy), [signed], config.msps, IGNORING_EXPIRY)
     except PolicyError as error:
         raise _denied(channel_id, policy, error) from None
 
@@ -61,7 +63,8 @@ def check_local(config: ChannelConfig, msp_id: str, role: Role, creator: bytes, 
     if role not in identity.roles:
         raise AccessDeniedError(
             f"Failed verifying that proposal's creator satisfies local MSP principal {where}: "
-            f"[This identity is not {'an admin' if role is Role.ADMIN else 'a member'}]"
+            f"[The identity is not {'an admin' if role is Role.ADMIN else 'a member'} under this MSP [{msp_id}]: "
+            f"The identity does not contain OU [{role.name}], MSP: [{msp_id}]]"
         )
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from shirushi_core.fabric.chaincode import Chaincode
 from shirushi_node.ledger.definitions import ChaincodeDefinition, ExternalServer
 from shirushi_node.ledger.in_process import InProcessRuntime
 from shirushi_node.ledger.invocation import (
@@ -109,6 +108,7 @@ class Chaincodes:
         return await self._runtime(definition, invocation.transaction.msp_id).execute(invocation)
 
     def _runtime(self, definition: ChaincodeDefinition, msp_id: str) -> Runtime:
+        """Return what runs a chaincode for a member: each has a connection of its own to a server, as peers do."""
         backing = definition.backing
         if isinstance(backing, Mapping):
             server = backing.get(msp_id)
@@ -117,17 +117,14 @@ class Chaincodes:
                     f"could not launch chaincode {definition.name}:{definition.version}: "
                     f"{msp_id} has no server for it"
                 )
-            key = (definition.name, msp_id)
-            return self._runtimes.get(key) or self._keep(key, self._shim(definition, server))
-        key = (definition.name, "")
-        return self._runtimes.get(key) or self._keep(key, self._shared_runtime(definition, backing))
-
-    def _shared_runtime(
-        self, definition: ChaincodeDefinition, backing: Chaincode | ExternalServer
-    ) -> Runtime:
+            backing = server
         if isinstance(backing, ExternalServer):
-            return self._shim(definition, backing)
-        return InProcessRuntime(backing, self, timeout=self._timeout)
+            key = (definition.name, msp_id)
+            return self._runtimes.get(key) or self._keep(key, self._shim(definition, backing))
+        key = (definition.name, "")
+        return self._runtimes.get(key) or self._keep(
+            key, InProcessRuntime(backing, self, timeout=self._timeout)
+        )
 
     def _shim(self, definition: ChaincodeDefinition, server: ExternalServer) -> Runtime:
         package = f"{definition.name}:{definition.version}"
@@ -139,11 +136,9 @@ class Chaincodes:
 
 
 def not_defined(name: str, channel_id: str) -> str:
-    """Return Fabric's text for a chaincode that the channel does not have."""
-    return (
-        f"make sure the chaincode {name} has been successfully defined on channel {channel_id} and try again: "
-        f"chaincode {name} not found"
-    )
+    """Return Fabric's text for a chaincode that the channel does not have; "" is no channel at all."""
+    reason = f"chaincode {name} not found" if channel_id else "could not get channel config for channel ''"
+    return f"make sure the chaincode {name} has been successfully defined on channel {channel_id} and try again: {reason}"
 
 
 def _check_initialised(invocation: Invocation, definition: ChaincodeDefinition) -> None:

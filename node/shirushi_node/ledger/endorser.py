@@ -137,7 +137,7 @@ class Endorser:
     async def process_proposal(
         self, signed: proposal_pb2.SignedProposal
     ) -> proposal_response_pb2.ProposalResponse:
-        """Check, simulate and endorse; raises ProposalRefusedError for what is wrong with the proposal itself.
+        """Check, simulate and endorse; raises ProposalFilteredError, or ProposalRefusedError for the proposal itself.
 
         Trouble in running it is a response with status 500 and no payload, an error of the chaincode one with its
         status: neither is endorsed.

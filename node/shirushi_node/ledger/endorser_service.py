@@ -9,6 +9,7 @@ from fabric_protos.peer import proposal_pb2, proposal_response_pb2
 
 from shirushi_node.ledger.endorser import Endorser
 from shirushi_node.ledger.limits import ConcurrencyLimit, TooManyRequestsError
+from shirushi_node.ledger.proposal_filters import ProposalFilteredError
 from shirushi_node.ledger.proposals import ProposalRefusedError
 
 SERVICE = "protos.Endorser"
@@ -26,7 +27,7 @@ def endorser_handler(endorser: Endorser, limit: int) -> grpc.GenericRpcHandler:
         try:
             with slots.slot():
                 return await endorser.process_proposal(signed)
-        except (ProposalRefusedError, TooManyRequestsError) as error:
+        except (ProposalFilteredError, ProposalRefusedError, TooManyRequestsError) as error:
             await context.abort(grpc.StatusCode.UNKNOWN, str(error))
             raise AssertionError("abort returns never") from None
 

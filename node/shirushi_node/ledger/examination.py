@@ -7,7 +7,6 @@ core/common/validation/msgvalidation.go, core/committer/txvalidator/v20/validato
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from fabric_protos.common import common_pb2
 from fabric_protos.peer import transaction_pb2
@@ -20,32 +19,27 @@ from shirushi_core.fabric.envelope import (
     EnvelopeError,
     EnvelopeHeader,
     OpenEnvelope,
+    check_header,
     endorsed_action,
-    open_envelope,
-    parse_header,
+    read_envelope,
     read_transaction,
 )
 from shirushi_core.fabric.msp import IdentityError, ValidIdentity
 from shirushi_core.fabric.policy import SignedData, valid_signers
 from shirushi_core.fabric.signing import SignatureError
+from shirushi_node.ledger.clock import IGNORING_EXPIRY
 
 VALID: int = transaction_pb2.VALID
 
 MAX_ENDORSEMENTS = 256
 """Endorsements looked at; a transaction with more satisfies no policy."""
 
-_IGNORING_EXPIRY = datetime.min.replace(tzinfo=UTC)
-"""When the committer judges certificates: as in Fabric expiry is for endorsers and orderers to check, with a clock.
-
-A block must get the same codes whenever and wherever it is validated.
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class Authenticated:
     """An envelope, its headers if they can be read, and its creator if the signature is theirs.
 
-    `code` is VALID, or what Fabric gives it for its form or its creator's signature.
+    `code` is VALID, or what Fabric's peers give it for its headers or its creator's signature, in this order.
     """
 
     data: bytes
@@ -78,16 +72,23 @@ def authenticate(data: bytes, config: ChannelConfig) -> Authenticated:
     except DecodeError:
         return Authenticated(data, None, None, None, transaction_pb2.INVALID_OTHER_REASON)
     try:
-        opened = open_envelope(envelope)
+        opened = read_envelope(envelope)
     except EnvelopeError as error:
-        return Authenticated(data, _header(envelope), None, None, error.validation_code)
+        return Authenticated(data, None, None, None, error.validation_code)
     header = opened.header
+    creator: ValidIdentity | None = None
+    code = transaction_pb2.BAD_CREATOR_SIGNATURE
     try:
-        creator = config.msps.validate(header.creator, _IGNORING_EXPIRY)
+        creator = config.msps.validate(header.creator, IGNORING_EXPIRY)
         creator.verify(opened.signature, opened.payload)
+        code = VALID
     except (IdentityError, InvalidInputError, SignatureError):
-        return Authenticated(data, header, opened, None, transaction_pb2.BAD_CREATOR_SIGNATURE)
-    return Authenticated(data, header, opened, creator, VALID)
+        creator = None
+    try:
+        check_header(header)
+    except EnvelopeError as error:
+        code = error.validation_code
+    return Authenticated(data, header, opened, creator, code)
 
 
 def examine(authenticated: Authenticated, config: ChannelConfig) -> Examined:
@@ -119,11 +120,4 @@ def _signers(transaction: EndorserTransaction, config: ChannelConfig) -> tuple[V
         SignedData(payload + each.endorser, each.endorser, each.signature)
         for each in transaction.endorsements
     )
-    return tuple(valid_signers(signed, config.msps, _IGNORING_EXPIRY))
-
-
-def _header(envelope: common_pb2.Envelope) -> EnvelopeHeader | None:
-    try:
-        return parse_header(envelope)
-    except EnvelopeError:
-        return None
+    return tuple(valid_signers(signed, config.msps, IGNORING_EXPIRY))

@@ -10,14 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from fabric_protos.common import common_pb2
-from fabric_protos.peer import transaction_pb2
 
 from shirushi_core.errors import InvalidInputError, ShirushiError
 from shirushi_core.fabric.block import bft_quorum, new_block, sign_block
 from shirushi_core.fabric.channel_config import ChannelConfig, from_config_block
 from shirushi_node.ledger.clock import Clock
+from shirushi_node.ledger.committer import commit_block
 from shirushi_node.ledger.definitions import ChaincodeDefinition
-from shirushi_node.ledger.examination import VALID, Examined
+from shirushi_node.ledger.examination import Examined
 from shirushi_node.ledger.ordering import BlockCutter, OrdererIdentity, OrderingError, check_envelope
 from shirushi_node.ledger.store import LedgerStore
 from shirushi_node.ledger.validation import Validator
@@ -171,7 +171,9 @@ class Channel:
         loop = asyncio.get_running_loop()
         try:
             while signers := await self._next_signers():
-                await loop.run_in_executor(self._committer, self._commit, self._cutter.cut(), signers)
+                transactions = self._cutter.cut()
+                await loop.run_in_executor(self._committer, self._commit, transactions, signers)
+                self._cutter.committed(transactions)
                 announced, self._announced = self._announced, asyncio.Event()
                 announced.set()
         except Exception as error:
@@ -223,27 +225,4 @@ class Channel:
             orderers=[(each.consenter_id, each.identity) for each in signers],
             nonces=[secrets.token_bytes(NONCE_BYTES) for _ in signers],
         )
-        with store.snapshot() as snapshot:
-            decisions = self._validator.decide(
-                number, transactions, snapshot, lambda tx_id: store.transaction(tx_id) is not None
-            )
-        codes = [decision.code for decision in decisions]
-        store.commit(
-            block,
-            codes,
-            [_indexed_id(each, code) for each, code in zip(transactions, codes, strict=True)],
-            [(tx, each.rw_sets) for tx, each in enumerate(decisions) if each.code == VALID],
-            [_timestamp(each) for each in transactions],
-        )
-
-
-def _indexed_id(transaction: Examined, code: int) -> str:
-    """Return the id to find a transaction by; none where it is not bound to the creator, who could take another's."""
-    if transaction.header is None or code == transaction_pb2.BAD_PROPOSAL_TXID:
-        return ""
-    return transaction.header.tx_id
-
-
-def _timestamp(transaction: Examined) -> tuple[int, int]:
-    header = transaction.header
-    return (0, 0) if header is None else (header.timestamp_seconds, header.timestamp_nanos)
+        commit_block(store, self._validator, block, transactions)

@@ -22,6 +22,7 @@ class Limits:
     ordering_queue: int = 4096
     execute_timeout: float = 30.0
     endorsement_timeout: float = 30.0
+    proposal_time_window: float = 900.0
     stop_timeout: float = 0.5
 
 

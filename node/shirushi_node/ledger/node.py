@@ -201,7 +201,7 @@ class _Running:
         self._nodes = nodes
         self._clock = clock
         self._limits = limits
-        self._checker = ProposalChecker(channel, clock)
+        self._checker = ProposalChecker(channel, clock, limits.proposal_time_window)
         self._chaincodes = Chaincodes(
             channel.definitions,
             [

@@ -6,7 +6,8 @@ orderer/consensus/smartbft (blocks are cut by MaxMessageCount and AbsoluteMaxByt
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,10 +16,9 @@ from google.protobuf.message import DecodeError
 
 from shirushi_core.errors import ShirushiError
 from shirushi_core.fabric.channel_config import BatchParameters, ChannelConfig
-from shirushi_core.fabric.envelope import EnvelopeError, EnvelopeHeader, parse_header
-from shirushi_core.fabric.identity import SigningIdentity
+from shirushi_core.fabric.identity import SigningIdentity, expires_at
 from shirushi_core.fabric.policy import PolicyError
-from shirushi_core.fabric.proposal import header_type_name
+from shirushi_core.fabric.proposal import INVALID_MESSAGE, header_type_name, transaction_id
 from shirushi_node.ledger.examination import Authenticated, Examined, authenticate, examine
 
 WRITERS = "/Channel/Writers"
@@ -26,12 +26,19 @@ WRITERS = "/Channel/Writers"
 QUEUE_BYTES = 256 * 1024 * 1024
 """Bytes of envelopes that wait for a block, whatever their number."""
 
+REMEMBERED_TRANSACTIONS = 1000
+"""Committed transactions that are not ordered once more: as many as SmartBFT keeps at the least."""
+
+ALREADY_EXISTS = "failed to submit request: request already exists"
+ALREADY_PROCESSED = "failed to submit request: request already processed"
+"""What an orderer says to an envelope that waits for a block, and to one that is in a block."""
+
 
 class OrderingError(ShirushiError):
     """An envelope the orderer refuses; `status` is the common.Status Fabric's orderer answers with.
 
     BAD_REQUEST (400) malformed, FORBIDDEN (403) not permitted by /Channel/Writers, REQUEST_ENTITY_TOO_LARGE (413),
-    NOT_IMPLEMENTED (501) configuration updates, SERVICE_UNAVAILABLE (503) queue full or stopping.
+    NOT_IMPLEMENTED (501) configuration updates, SERVICE_UNAVAILABLE (503) queue full or stopping, or taken before.
     """
 
     def __init__(self, message: str, status: int) -> None:
@@ -53,8 +60,8 @@ def check_envelope(data: bytes, config: ChannelConfig, at: datetime) -> Examined
     As in Fabric only form, size and the creator's right to write are the orderer's business: a transaction with bad
     endorsements is ordered, and the peers mark it invalid.
     """
-    envelope, header = _parse(data)
-    _check_type(header, config)
+    envelope = _envelope(data)
+    _check_type(_channel_header(envelope), config)
     size = len(envelope.payload) + len(envelope.signature)
     limit = config.batch.absolute_max_bytes
     if size > limit:
@@ -63,18 +70,30 @@ def check_envelope(data: bytes, config: ChannelConfig, at: datetime) -> Examined
             common_pb2.BAD_REQUEST,
         )
     authenticated = authenticate(bytes(envelope.SerializeToString()), config)
-    _check_writer(authenticated, config, at)
+    if authenticated.opened is None:
+        raise OrderingError(
+            "could not convert message to signedData: GetSignatureHeaderFromBytes failed, "
+            f"err {INVALID_MESSAGE}",
+            common_pb2.BAD_REQUEST,
+        )
+    _check_writer(authenticated, authenticated.opened.header.creator, config, at)
     return examine(authenticated, config)
 
 
 class BlockCutter:
-    """The envelopes that wait for a block, bounded in number and bytes."""
+    """The envelopes that wait for a block, bounded in number and bytes; none is taken twice.
+
+    As in SmartBFT two envelopes are the same if creator and nonce are. What was committed is remembered for a while, and
+    only until the node stops: a transaction that comes later once more is ordered, and found invalid (DUPLICATE_TXID).
+    """
 
     def __init__(self, batch: BatchParameters, limit: int) -> None:
         self._batch = batch
         self._limit = limit
         self._waiting: deque[Examined] = deque()
         self._bytes = 0
+        self._taken: set[str] = set()
+        self._committed: OrderedDict[str, None] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -96,8 +115,14 @@ class BlockCutter:
             )
 
     def add(self, examined: Examined) -> None:
-        """Queue an envelope; raises OrderingError as check_room."""
+        """Queue an envelope; raises OrderingError as check_room, and for one that was taken before."""
+        identifier = _request_id(examined)
+        if identifier in self._taken:
+            raise OrderingError(ALREADY_EXISTS, common_pb2.SERVICE_UNAVAILABLE)
+        if identifier in self._committed:
+            raise OrderingError(ALREADY_PROCESSED, common_pb2.SERVICE_UNAVAILABLE)
         self.check_room(len(examined.data))
+        self._taken.add(identifier)
         self._waiting.append(examined)
         self._bytes += len(examined.data)
 
@@ -113,18 +138,47 @@ class BlockCutter:
         self._bytes -= sum(len(each.data) for each in block)
         return block
 
+    def committed(self, block: Sequence[Examined]) -> None:
+        """Take note that a block is committed."""
+        for identifier in map(_request_id, block):
+            self._taken.discard(identifier)
+            self._committed[identifier] = None
+        while len(self._committed) > REMEMBERED_TRANSACTIONS:
+            self._committed.popitem(last=False)
 
-def _parse(data: bytes) -> tuple[common_pb2.Envelope, EnvelopeHeader]:
+
+def _request_id(examined: Examined) -> str:
+    header = examined.header
+    return "" if header is None else transaction_id(header.nonce, header.creator)
+
+
+def _envelope(data: bytes) -> common_pb2.Envelope:
     try:
-        envelope = common_pb2.Envelope.FromString(data)
-        return envelope, parse_header(envelope)
+        return common_pb2.Envelope.FromString(data)
     except DecodeError:
         raise OrderingError("malformed envelope", common_pb2.BAD_REQUEST) from None
-    except EnvelopeError as error:
-        raise OrderingError(f"could not determine channel ID: {error}", common_pb2.BAD_REQUEST) from None
 
 
-def _check_type(header: EnvelopeHeader, config: ChannelConfig) -> None:
+def _channel_header(envelope: common_pb2.Envelope) -> common_pb2.ChannelHeader:
+    """Read the header by which an envelope finds its channel."""
+    problem = f"error unmarshalling Payload: {INVALID_MESSAGE}"
+    try:
+        payload = common_pb2.Payload.FromString(envelope.payload)
+        header = payload.header
+        problem = f"error unmarshalling channel header: error unmarshalling ChannelHeader: {INVALID_MESSAGE}"
+        channel_header = common_pb2.ChannelHeader.FromString(header.channel_header)
+    except DecodeError:
+        raise _no_channel(problem) from None
+    if not header.channel_header:
+        raise _no_channel("channel header not set" if payload.HasField("header") else "header not set")
+    return channel_header
+
+
+def _no_channel(problem: str) -> OrderingError:
+    return OrderingError(f"could not determine channel ID: {problem}", common_pb2.BAD_REQUEST)
+
+
+def _check_type(header: common_pb2.ChannelHeader, config: ChannelConfig) -> None:
     if header.channel_id != config.channel_id:
         raise OrderingError("channel does not exist", common_pb2.BAD_REQUEST)
     if header.type == common_pb2.CONFIG_UPDATE:
@@ -143,11 +197,13 @@ def _check_type(header: EnvelopeHeader, config: ChannelConfig) -> None:
         )
 
 
-def _check_writer(authenticated: Authenticated, config: ChannelConfig, at: datetime) -> None:
-    creator = authenticated.creator
-    if creator is not None and creator.expires_at <= at:
+def _check_writer(authenticated: Authenticated, creator: bytes, config: ChannelConfig, at: datetime) -> None:
+    """Check that the creator's certificate has not expired, whoever it is, and then who it is."""
+    expiry = expires_at(creator)
+    if expiry is not None and expiry <= at:
         raise OrderingError("broadcast client identity expired", common_pb2.BAD_REQUEST)
+    signers = [] if authenticated.creator is None else [authenticated.creator]
     try:
-        config.policies.get(WRITERS).evaluate([] if creator is None else [creator])
+        config.policies.get(WRITERS).evaluate(signers)
     except PolicyError as error:
         raise OrderingError(f"{error}: permission denied", common_pb2.FORBIDDEN) from None

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from datetime import timedelta
 
 from fabric_protos.peer import proposal_pb2
 
 from shirushi_core.errors import InvalidInputError, ShirushiError
 from shirushi_core.fabric.channel_config import ChannelConfig
 from shirushi_core.fabric.identity import Identity
-from shirushi_core.fabric.msp import IdentityError, ValidIdentity
+from shirushi_core.fabric.msp import IdentityError, UnknownAuthorityError, ValidIdentity
 from shirushi_core.fabric.proposal import Proposal, ProposalError, parse_signed_proposal
 from shirushi_core.fabric.signing import SignatureError
 from shirushi_node.ledger.access import WRITERS, AccessDeniedError, check_identity
 from shirushi_node.ledger.clock import Clock
 from shirushi_node.ledger.ledger import Channel
+from shirushi_node.ledger.proposal_filters import check_form, check_sender
 
 SYSTEM_CHAINCODES = frozenset({"_lifecycle", "cscc", "qscc"})
 
@@ -53,23 +55,31 @@ class CheckedProposal:
 class ProposalChecker:
     """Takes proposals apart and checks them for the members of one channel."""
 
-    def __init__(self, channel: Channel, clock: Clock) -> None:
+    def __init__(self, channel: Channel, clock: Clock, time_window: float) -> None:
+        """Take over what it judges by; `time_window` is how far off the clock a proposal may be, in seconds."""
         self._channel = channel
         self._clock = clock
+        self._window = timedelta(seconds=time_window)
         self._writers: OrderedDict[bytes, ChannelConfig] = OrderedDict()
         self._checked: OrderedDict[tuple[bytes, bytes], tuple[ChannelConfig, CheckedProposal]] = OrderedDict()
 
     def parse(self, signed: proposal_pb2.SignedProposal) -> Proposal:
-        """Take a signed proposal apart; raises ProposalRefusedError with the text of Fabric's endorser."""
+        """Take a signed proposal apart, and see whether peers' filters let it pass.
+
+        Raises ProposalFilteredError, or ProposalRefusedError with the text of Fabric's endorser.
+        """
+        now = self._clock()
         known = self._checked.get((signed.proposal_bytes, signed.signature))
-        if known is not None:
-            return known[1].proposal
         try:
-            return parse_signed_proposal(signed)
+            proposal = parse_signed_proposal(signed) if known is None else known[1].proposal
         except ProposalError as error:
+            check_form(signed, now, self._window)
             text = str(error)
             prefix = "error validating proposal: " if text.startswith(_HEADER_CHECKS) else ""
             raise ProposalRefusedError(prefix + text) from None
+        seconds, nanos = proposal.timestamp_seconds, proposal.timestamp_nanos
+        check_sender(proposal.creator, seconds, nanos, now, self._window)
+        return proposal
 
     def check(
         self, signed: proposal_pb2.SignedProposal, proposal: Proposal, *, only_msp: str | None = None
@@ -125,19 +135,21 @@ class ProposalChecker:
     def _valid_creator(
         self, config: ChannelConfig, proposal: Proposal, only_msp: str | None
     ) -> ValidIdentity:
+        malformed = ProposalRefusedError(
+            f"error validating proposal: access denied: channel [{proposal.channel_id}] "
+            "creator org unknown, creator is malformed"
+        )
         try:
             claimed = Identity.from_serialized(proposal.creator)
-            known = claimed.msp_id in config.msps.msps and only_msp in (None, claimed.msp_id)
             _ = claimed.certificate
         except InvalidInputError:
-            known = False
-        if not known:
-            raise ProposalRefusedError(
-                f"error validating proposal: access denied: channel [{proposal.channel_id}] "
-                "creator org unknown, creator is malformed"
-            )
+            raise malformed from None
+        if claimed.msp_id not in config.msps.msps or only_msp not in (None, claimed.msp_id):
+            raise malformed
         try:
             return config.msps.validate(proposal.creator, self._clock())
+        except UnknownAuthorityError:
+            raise malformed from None
         except (IdentityError, InvalidInputError):
             raise _not_of_creator(proposal, claimed.msp_id) from None
 

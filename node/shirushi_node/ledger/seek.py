@@ -13,8 +13,8 @@ from fabric_protos.common import common_pb2
 from fabric_protos.orderer import ab_pb2
 from google.protobuf.message import DecodeError
 
-from shirushi_core.errors import InvalidInputError, ShirushiError
-from shirushi_core.fabric.identity import Identity
+from shirushi_core.errors import ShirushiError
+from shirushi_core.fabric.identity import expires_at
 from shirushi_core.fabric.policy import SignedData
 from shirushi_node.ledger.access import AccessDeniedError, check_signed_data
 from shirushi_node.ledger.clock import Clock
@@ -65,7 +65,7 @@ def parse_seek(envelope: common_pb2.Envelope, now: datetime) -> SeekRequest:
         channel_id=header.channel_id,
         info=info,
         signed=SignedData(envelope.payload, creator, envelope.signature),
-        expires_at=_expiry(creator),
+        expires_at=expires_at(creator),
     )
 
 
@@ -114,7 +114,7 @@ class Seeker:
         self._check_expiry(request)
         config = self._channel.config
         try:
-            check_signed_data(config, request.channel_id, self._policy, request.signed, self._clock())
+            check_signed_data(config, request.channel_id, self._policy, request.signed)
         except AccessDeniedError as error:
             raise SeekError(str(error), common_pb2.FORBIDDEN) from None
         return config.sequence
@@ -147,10 +147,3 @@ class Seeker:
                 raise SeekError("the seek request stops before it starts", common_pb2.BAD_REQUEST)
             return int(info.stop.specified.number)
         return 0
-
-
-def _expiry(creator: bytes) -> datetime | None:
-    try:
-        return Identity.from_serialized(creator).certificate.not_valid_after_utc
-    except InvalidInputError:
-        return None

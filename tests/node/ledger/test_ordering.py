@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import count
 
 import pytest
 from fabric_protos.common import common_pb2
@@ -10,11 +11,14 @@ from tests.support.consortium import BATCH, CHANNEL, Consortium, Member
 from tests.support.throwaway_ca import EXPIRED, NOW
 from tests.support.transactions import Endorsed, sign_envelope, transaction
 
+from shirushi_core.fabric.envelope import EnvelopeHeader
 from shirushi_core.fabric.identity import SigningIdentity
+from shirushi_core.fabric.proposal import INVALID_MESSAGE
 from shirushi_core.fabric.rwset import NamespaceRwSet, Write
-from shirushi_node.ledger.examination import Examined
-from shirushi_node.ledger.ordering import BlockCutter, OrderingError, check_envelope
+from shirushi_node.ledger.examination import VALID, Examined
+from shirushi_node.ledger.ordering import REMEMBERED_TRANSACTIONS, BlockCutter, OrderingError, check_envelope
 
+NO_CHANNEL = "could not determine channel ID"
 BAD_REQUEST, FORBIDDEN, NOT_IMPLEMENTED, UNAVAILABLE = 400, 403, 501, 503
 
 
@@ -40,6 +44,14 @@ def with_header(consortium: Consortium, **fields: object) -> common_pb2.Envelope
     return sign_envelope(envelope, consortium.client)
 
 
+def in_envelope(payload: bytes) -> bytes:
+    return bytes(common_pb2.Envelope(payload=payload).SerializeToString())
+
+
+def with_headers(**headers: bytes) -> bytes:
+    return in_envelope(common_pb2.Payload(header=common_pb2.Header(**headers)).SerializeToString())
+
+
 def test_a_good_transaction_is_accepted_with_its_bytes(consortium: Consortium) -> None:
     one = good(consortium)
     examined = check_envelope(one.data, consortium.config, NOW)
@@ -57,15 +69,33 @@ def test_endorsements_are_not_the_orderers_business(consortium: Consortium) -> N
     ("data", "text"),
     [
         (b"\xff", "malformed envelope"),
-        (b"", "could not determine channel ID: nil header"),
-        (common_pb2.Envelope(payload=b"\xff").SerializeToString(), "could not determine channel ID: "),
+        (b"", f"{NO_CHANNEL}: header not set"),
+        (in_envelope(b"\xff"), f"{NO_CHANNEL}: error unmarshalling Payload: {INVALID_MESSAGE}"),
+        (with_headers(), f"{NO_CHANNEL}: channel header not set"),
+        (
+            with_headers(channel_header=b"\xff"),
+            f"{NO_CHANNEL}: error unmarshalling channel header: error unmarshalling ChannelHeader: {INVALID_MESSAGE}",
+        ),
+        (
+            with_headers(
+                channel_header=common_pb2.ChannelHeader(type=3, channel_id=CHANNEL).SerializeToString(),
+                signature_header=b"\xff",
+            ),
+            f"could not convert message to signedData: GetSignatureHeaderFromBytes failed, err {INVALID_MESSAGE}",
+        ),
     ],
-    ids=["no envelope", "empty", "no payload"],
+    ids=["no envelope", "empty", "no payload", "no channel header", "channel header", "signature header"],
 )
 def test_malformed_envelopes_are_bad_requests(consortium: Consortium, data: bytes, text: str) -> None:
-    status, message = refused(consortium, data)
-    assert status == BAD_REQUEST
-    assert message.startswith(text)
+    assert refused(consortium, data) == (BAD_REQUEST, text)
+
+
+@pytest.mark.parametrize("fields", [{"epoch": 1}, {"tx_id": "another"}])
+def test_what_else_headers_say_is_the_peers_business(
+    consortium: Consortium, fields: dict[str, object]
+) -> None:
+    envelope = with_header(consortium, **fields)
+    assert check_envelope(envelope.SerializeToString(), consortium.config, NOW).form != VALID
 
 
 def test_another_channel_does_not_exist(consortium: Consortium) -> None:
@@ -126,8 +156,49 @@ def test_an_expired_client_is_told_so(consortium: Consortium) -> None:
     )
 
 
+@pytest.mark.parametrize("defect", ["forged", "of a stranger"])
+def test_a_certificate_s_expiry_is_looked_at_before_whose_it_is(consortium: Consortium, defect: str) -> None:
+    authority = Member.named(9).ca if defect == "of a stranger" else consortium.members[0].ca
+    envelope = good(consortium, authority.issue("client", not_after=EXPIRED)).envelope
+    if defect == "forged":
+        envelope.signature = b"forged"
+    assert refused(consortium, envelope) == (BAD_REQUEST, "broadcast client identity expired")
+
+
+_nonces = count()
+
+
 def waiting(size: int) -> Examined:
-    return Examined(b"x" * size, None, None, ())
+    """Return an envelope of so many bytes, and unlike any other."""
+    nonce = str(next(_nonces)).encode()
+    return Examined(b"x" * size, EnvelopeHeader(3, CHANNEL, "", 0, 0, b"creator", nonce), None, ())
+
+
+def test_what_waits_for_a_block_is_not_taken_twice() -> None:
+    cutter, one = BlockCutter(BATCH, 10), waiting(1)
+    cutter.add(one)
+    again = replace(one, data=b"signed once more")
+    for step in (lambda: None, cutter.cut):
+        step()
+        with pytest.raises(
+            OrderingError, match=r"^failed to submit request: request already exists$"
+        ) as caught:
+            cutter.add(again)
+        assert caught.value.status == UNAVAILABLE
+
+
+def test_what_was_committed_is_not_taken_again_for_a_thousand_transactions() -> None:
+    cutter, one = BlockCutter(BATCH, 10), waiting(1)
+    cutter.add(one)
+    cutter.committed(cutter.cut())
+    with pytest.raises(
+        OrderingError, match=r"^failed to submit request: request already processed$"
+    ) as caught:
+        cutter.add(one)
+    assert caught.value.status == UNAVAILABLE
+    cutter.committed([waiting(1) for _ in range(REMEMBERED_TRANSACTIONS)])
+    cutter.add(one)
+    assert cutter.cut() == [one]
 
 
 def test_a_block_is_full_by_number_or_bytes() -> None:
@@ -161,8 +232,8 @@ def test_a_full_queue_refuses() -> None:
 
 
 @given(st.lists(st.integers(1, 300)), st.integers(1, 5), st.integers(1, 300))
-def test_cutting_loses_and_reorders_nothing(sizes: list[int], count: int, limit: int) -> None:
-    cutter = BlockCutter(replace(BATCH, max_message_count=count, absolute_max_bytes=limit), 1000)
+def test_cutting_loses_and_reorders_nothing(sizes: list[int], most: int, limit: int) -> None:
+    cutter = BlockCutter(replace(BATCH, max_message_count=most, absolute_max_bytes=limit), 1000)
     for size in sizes:
         cutter.add(waiting(size))
     blocks = []
@@ -170,5 +241,5 @@ def test_cutting_loses_and_reorders_nothing(sizes: list[int], count: int, limit:
         blocks.append([len(each.data) for each in cutter.cut()])
     assert [size for block in blocks for size in block] == sizes
     for block in blocks:
-        assert 1 <= len(block) <= count
+        assert 1 <= len(block) <= most
         assert len(block) == 1 or sum(block) <= limit

@@ -185,9 +185,20 @@ async def test_what_the_ledger_does_not_do_is_said(
     assert refused.text.endswith(text)
 
 
-async def test_many_transactions_share_one_stream(client: RawClient, server: ShimServer) -> None:
+async def test_many_transactions_at_one_member_share_one_stream(
+    client: RawClient, server: ShimServer
+) -> None:
     await asyncio.gather(*(evaluate(client, "put", str(number), "value") for number in range(100)))
     assert server.streams == 1
+
+
+async def test_members_endorse_one_transaction_at_the_same_time_on_streams_of_their_own(
+    network: Network, client: RawClient, server: ShimServer
+) -> None:
+    options = {"organisations": network.msp_ids, "chaincode": "external"}
+    endorsed = [await client.endorse("put", str(number), "value", **options) for number in range(5)]
+    assert [len(each.endorsers) for each in endorsed] == [5] * 5
+    assert server.streams == 5
 
 
 async def test_a_crash_fails_its_transactions_and_the_next_one_connects_anew(

@@ -61,7 +61,7 @@ async def gateway(consortium: Consortium, tmp_path: Path) -> AsyncIterator[Gatew
         tmp_path / "ledger", consortium.genesis, consortium.orderers, definitions, clock=lambda: NOW
     )
     await channel.start()
-    checker = ProposalChecker(channel, lambda: NOW)
+    checker = ProposalChecker(channel, lambda: NOW, Limits().proposal_time_window)
     chaincodes = Chaincodes(channel.definitions, [], execute_timeout=30)
     simulations = Simulations(channel, chaincodes)
     members = Members(
@@ -92,7 +92,10 @@ async def gateway(consortium: Consortium, tmp_path: Path) -> AsyncIterator[Gatew
 
 
 def proposed(consortium: Consortium, chaincode: str, *args: bytes) -> dict[str, object]:
-    signed = signed_proposal(consortium.client, channel_id=CHANNEL, chaincode=chaincode, args=args)
+    seconds = int(NOW.timestamp())
+    signed = signed_proposal(
+        consortium.client, channel_id=CHANNEL, chaincode=chaincode, args=args, seconds=seconds
+    )
     return {"channel_id": CHANNEL, "proposed_transaction": signed}
 
 

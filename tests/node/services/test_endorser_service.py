@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from fabric_protos.common import common_pb2
@@ -68,6 +70,15 @@ async def test_an_unknown_channel_is_a_response(client: RawClient) -> None:
     assert (response.response.status, response.response.message) == (500, "channel 'elsewhere' not found")
 
 
+async def test_a_chaincode_without_a_channel_is_a_response(client: RawClient) -> None:
+    response = await client.endorser.ProcessProposal(client.proposal("get", channel_id=""))
+    assert (response.response.status, response.response.message) == (
+        500,
+        "make sure the chaincode basic has been successfully defined on channel  and try again: "
+        "could not get channel config for channel ''",
+    )
+
+
 def changed(signed: proposal_pb2.SignedProposal, **header: object) -> bytes:
     """Return a proposal's bytes with fields of its channel header replaced."""
     proposal = proposal_pb2.Proposal.FromString(signed.proposal_bytes)
@@ -116,12 +127,63 @@ async def test_an_unknown_organisation_is_a_grpc_error(client: RawClient) -> Non
 async def test_a_certificate_of_a_strange_authority_is_a_grpc_error(
     network: Network, client: RawClient
 ) -> None:
-    msp_id = network.msp_ids[0]
-    client.user = ThrowawayCa.root("impostor", msp_id).issue("client")
+    client.user = ThrowawayCa.root("impostor", network.msp_ids[0]).issue("client")
     refused = await refusal(client.endorser.ProcessProposal(client.proposal("get", "key")))
     assert refused.text == (
-        f"error validating proposal: access denied: channel [{client.channel_id}] creator org [{msp_id}]"
+        f"error validating proposal: access denied: channel [{client.channel_id}] "
+        "creator org unknown, creator is malformed"
     )
+
+
+async def test_an_expired_client_s_proposal_does_not_come_to_the_endorser(client: RawClient) -> None:
+    past = datetime.now(UTC) - timedelta(days=30)
+    client.user = ThrowawayCa.root("elsewhere").issue("client", not_after=past)
+    refused = await refusal(client.endorser.ProcessProposal(client.proposal("get", "key")))
+    assert (refused.code, refused.text) == (StatusCode.UNKNOWN, "proposal client identity expired")
+
+
+@pytest.mark.parametrize("minutes", [-16, 16])
+async def test_a_proposal_of_another_time_does_not_come_to_the_endorser(
+    client: RawClient, minutes: int
+) -> None:
+    at = int(time.time()) + 60 * minutes
+    refused = await refusal(client.endorser.ProcessProposal(client.proposal("get", "key", at=at)))
+    assert refused.code is StatusCode.UNKNOWN
+    assert refused.text.startswith(
+        f"request unauthorized due to incorrect timestamp {datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}, peer time "
+    )
+    assert refused.text.endswith("Z, peer.authentication.timewindow 15m0s")
+
+
+@pytest.mark.parametrize("seconds", [-(2**62), 2**62])
+async def test_a_time_that_is_in_no_calendar_is_another_time(client: RawClient, seconds: int) -> None:
+    refused = await refusal(client.endorser.ProcessProposal(client.proposal("get", "key", at=seconds)))
+    assert refused.text.startswith("request unauthorized due to incorrect timestamp ")
+
+
+@pytest.mark.parametrize(
+    ("proposal", "text"),
+    [
+        (b"\xff", "proposal: error unmarshalling Proposal"),
+        (_bytes(proposal_pb2.Proposal(header=b"\xff")), "header: error unmarshalling Header"),
+        (
+            _bytes(proposal_pb2.Proposal(header=_bytes(common_pb2.Header(signature_header=b"\xff")))),
+            "signature header: error unmarshalling SignatureHeader",
+        ),
+        (
+            _bytes(proposal_pb2.Proposal(header=_bytes(common_pb2.Header(channel_header=b"\xff")))),
+            "channel header: error unmarshalling ChannelHeader",
+        ),
+    ],
+    ids=["proposal", "header", "signature header", "channel header"],
+)
+async def test_what_cannot_be_taken_apart_does_not_come_to_the_endorser(
+    client: RawClient, proposal: bytes, text: str
+) -> None:
+    signed = proposal_pb2.SignedProposal(proposal_bytes=proposal, signature=b"s")
+    refused = await refusal(client.endorser.ProcessProposal(signed))
+    assert refused.code is StatusCode.UNKNOWN
+    assert refused.text == f"failed parsing {text}: proto: cannot parse invalid wire-format data"
 
 
 async def test_requests_over_the_limit_are_refused(start_network: StartNetwork) -> None:

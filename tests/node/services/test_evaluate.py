@@ -114,6 +114,22 @@ async def test_a_signature_of_another_key_is_refused(network: Network, client: R
     assert refused.details == ((msp_id, message),)
 
 
+async def test_a_proposal_of_another_time_is_kept_from_every_endorser(
+    network: Network, client: RawClient
+) -> None:
+    refused = await refusal(client.evaluate("get", "key", at=1_770_000_000))
+    assert (refused.code, refused.text) == (
+        StatusCode.UNAVAILABLE,
+        "failed to evaluate transaction, see attached details for more info",
+    )
+    assert [msp_id for msp_id, _ in refused.details] == network.msp_ids
+    (_, own), *others = refused.details
+    assert own.startswith("request unauthorized due to incorrect timestamp ")
+    assert all(
+        text.startswith("rpc error: code = Unknown desc = request unauthorized due") for _, text in others
+    )
+
+
 async def test_the_error_of_a_peer_elsewhere_is_grpcs(network: Network, client: RawClient) -> None:
     """Fabric's gateway cannot tell a refusal by another member's peer from a peer that is not there."""
     other = network.msp_ids[1]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
 from fabric_protos.common import common_pb2
 from fabric_protos.gateway import gateway_pb2
 from fabric_protos.peer import transaction_pb2
 from grpc import StatusCode
 from tests.support.raw_client import RawClient, refusal
 from tests.support.service_network import Network
+
+from shirushi_node.ledger.ledger import Channel
+from shirushi_node.ledger.ordering import ALREADY_EXISTS, OrderingError
 
 INSUFFICIENT = (
     "insufficient number of orderers could successfully process transaction to satisfy quorum requirement"
@@ -83,10 +87,25 @@ async def test_two_stopped_orderers_of_five_leave_no_quorum(network: Network, cl
     assert all("is stopped" in message for _, message in refused.details)
 
 
-async def test_a_transaction_submitted_twice_is_committed_once(client: RawClient) -> None:
+async def test_a_transaction_that_waits_for_a_block_can_be_submitted_once_more(
+    monkeypatch: pytest.MonkeyPatch, client: RawClient
+) -> None:
+    async def order(channel: Channel, envelope: bytes) -> None:
+        raise OrderingError(ALREADY_EXISTS, common_pb2.SERVICE_UNAVAILABLE)
+
+    endorsed = await client.endorse("put", "key", "value")
+    monkeypatch.setattr(Channel, "order", order)
+    await client.submit(endorsed)
+
+
+async def test_a_transaction_that_is_committed_is_not_ordered_again(client: RawClient) -> None:
     endorsed = await client.endorse("put", "key", "value")
     await client.submit(endorsed)
-    await client.submit(endorsed)
     assert (await client.commit_status(endorsed.tx_id)).result == transaction_pb2.VALID
-    await client.transact("put", "other", "value")
+    refused = await refusal(client.submit(endorsed))
+    assert (refused.code, refused.text) == (StatusCode.UNAVAILABLE, INSUFFICIENT)
+    assert {message for _, message in refused.details} == {
+        "received unsuccessful response from orderer: status=SERVICE_UNAVAILABLE, "
+        "info=failed to submit request: request already processed"
+    }
     assert (await client.commit_status(endorsed.tx_id)).result == transaction_pb2.VALID

@@ -15,6 +15,7 @@ from fabric_protos.peer import proposal_pb2, proposal_response_pb2
 from shirushi_node.ledger.gateway.errors import error_detail
 from shirushi_node.ledger.gateway.server import Gateway
 from shirushi_node.ledger.members import Member
+from shirushi_node.ledger.proposal_filters import ProposalFilteredError
 from shirushi_node.ledger.proposals import ProposalRefusedError
 
 
@@ -48,10 +49,12 @@ async def ask(gateway: Gateway, member: Member, signed: proposal_pb2.SignedPropo
             response = await member.endorser.process_proposal(signed)
     except TimeoutError:
         return _unavailable(member, "DeadlineExceeded desc = context deadline exceeded")
-    except ProposalRefusedError as error:
-        if member is gateway.own:
-            return Attempt(member, None, grpc.StatusCode.FAILED_PRECONDITION, str(error))
-        return _unavailable(member, f"Unknown desc = {error}")
+    except (ProposalFilteredError, ProposalRefusedError) as error:
+        if member is not gateway.own:
+            return _unavailable(member, f"Unknown desc = {error}")
+        if isinstance(error, ProposalFilteredError):
+            return Attempt(member, None, grpc.StatusCode.UNAVAILABLE, str(error), retry=True)
+        return Attempt(member, None, grpc.StatusCode.FAILED_PRECONDITION, str(error))
     return _judge(member, response)
 
 

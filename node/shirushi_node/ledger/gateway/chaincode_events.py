@@ -12,6 +12,7 @@ from fabric_protos.gateway import gateway_pb2
 from google.protobuf.message import DecodeError
 
 from shirushi_core.fabric.policy import SignedData
+from shirushi_core.fabric.proposal import INVALID_MESSAGE
 from shirushi_node.ledger.access import READERS, AccessDeniedError, check_signed_data
 from shirushi_node.ledger.gateway.errors import GatewayError
 from shirushi_node.ledger.gateway.server import Gateway
@@ -62,7 +63,7 @@ def _check(
     except DecodeError:
         raise GatewayError(
             grpc.StatusCode.INVALID_ARGUMENT,
-            "invalid chaincode events request: proto: cannot parse invalid wire-format data",
+            f"invalid chaincode events request: {INVALID_MESSAGE}",
         ) from None
     try:
         check_signed_data(
@@ -70,7 +71,6 @@ def _check(
             request.channel_id,
             READERS,
             SignedData(signed.request, request.identity, signed.signature),
-            gateway.clock(),
         )
     except AccessDeniedError as error:
         raise GatewayError(grpc.StatusCode.PERMISSION_DENIED, str(error)) from None

@@ -10,6 +10,7 @@ from fabric_protos.gateway import gateway_pb2
 from google.protobuf.message import DecodeError
 
 from shirushi_core.fabric.policy import SignedData
+from shirushi_core.fabric.proposal import INVALID_MESSAGE
 from shirushi_node.ledger.access import READERS, AccessDeniedError, check_signed_data
 from shirushi_node.ledger.gateway.errors import GatewayError
 from shirushi_node.ledger.gateway.server import Gateway
@@ -30,7 +31,6 @@ async def commit_status(
             request.channel_id,
             READERS,
             SignedData(signed.request, request.identity, signed.signature),
-            gateway.clock(),
         )
     except AccessDeniedError as error:
         raise GatewayError(grpc.StatusCode.PERMISSION_DENIED, str(error)) from None
@@ -55,9 +55,7 @@ def _check(signed: gateway_pb2.SignedCommitStatusRequest) -> gateway_pb2.CommitS
     try:
         request = gateway_pb2.CommitStatusRequest.FromString(signed.request)
     except DecodeError:
-        raise GatewayError(
-            refused, "invalid status request: proto: cannot parse invalid wire-format data"
-        ) from None
+        raise GatewayError(refused, f"invalid status request: {INVALID_MESSAGE}") from None
     if not request.identity:
         raise GatewayError(refused, "no identity provided")
     if not request.channel_id:

@@ -13,6 +13,7 @@ from fabric_protos.peer import chaincode_pb2, proposal_pb2
 from google.protobuf.message import DecodeError, Message
 
 from shirushi_core.errors import InvalidInputError
+from shirushi_core.fabric.proposal import INVALID_MESSAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,4 @@ def _parse(kind: type[Message], data: bytes) -> Any:
     try:
         return kind.FromString(data)
     except DecodeError:
-        raise InvalidInputError(
-            f"error unmarshalling {kind.DESCRIPTOR.name}: proto: cannot parse invalid wire-format data"
-        ) from None
+        raise InvalidInputError(f"error unmarshalling {kind.DESCRIPTOR.name}: {INVALID_MESSAGE}") from None

@@ -14,7 +14,7 @@ from fabric_protos.gateway import gateway_pb2
 from shirushi_node.ledger.gateway.errors import GatewayError, error_detail
 from shirushi_node.ledger.gateway.evaluate import no_channel
 from shirushi_node.ledger.gateway.server import Gateway
-from shirushi_node.ledger.ledger import OrderingError
+from shirushi_node.ledger.ordering import ALREADY_EXISTS, OrderingError
 
 
 async def submit(
@@ -43,6 +43,8 @@ async def submit(
             grpc.StatusCode.DEADLINE_EXCEEDED, "submit timeout expired while broadcasting to ordering service"
         ) from None
     except OrderingError as error:
+        if str(error) == ALREADY_EXISTS:  # it waits for a block: as good as submitted now
+            return gateway_pb2.SubmitResponse()
         status = common_pb2.Status.Name(error.status)
         answer = f"received unsuccessful response from orderer: status={status}, info={error}"
         refused = {member.msp_id: answer for member in gateway.members if member.running}

@@ -18,6 +18,7 @@ from google.protobuf.message import DecodeError, Message
 from shirushi_core.errors import ShirushiError
 from shirushi_core.fabric.chaincode import Response
 from shirushi_core.fabric.msp import Role
+from shirushi_core.fabric.proposal import INVALID_MESSAGE
 from shirushi_node.ledger.access import WRITERS, AccessDeniedError, check_identity, check_local
 from shirushi_node.ledger.clock import Clock
 from shirushi_node.ledger.definitions import ChaincodeDefinition
@@ -128,7 +129,7 @@ class LifecycleChaincode:
             message = kind.FromString(argument)
         except DecodeError:
             raise _LifecycleError(
-                f"could not decode input arg for *lifecycle.Invocation.{function}", 500
+                f"could not decode input arg for *lifecycle.Invocation.{function}: {INVALID_MESSAGE}", 500
             ) from None
         return bytes(answer(message).SerializeToString(deterministic=True))
 
