@@ -241,8 +241,6 @@ class FabricEngine:
             "peer_height": found.peer_height,
             "orderer_height": found.orderer_height,
             "chaincode": found.chaincode,
-            "certificate_days": days_left(self._layout.members / member.id, datetime.now(UTC))
-            if here
-            else None,
+            "certificate_days": days_left(self._layout, member, datetime.now(UTC)),
             "problems": list(found.problems),
         }
