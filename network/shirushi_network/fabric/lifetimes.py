@@ -6,7 +6,9 @@ from datetime import datetime
 from pathlib import Path
 
 from shirushi_network.errors import ConsortiumError
-from shirushi_network.expiry import SEAL, CertificateStatus, certificates_of, soonest
+from shirushi_network.expiry import SEAL, CertificateStatus, certificates_in, certificates_of, soonest
+from shirushi_network.layout import Layout
+from shirushi_network.member_bundle import bundle_path, is_here, public_bundle_of
 from shirushi_network.member_parts import PartName
 from shirushi_network.topology import Member
 
@@ -30,10 +32,26 @@ def check_lifetimes(home: Path, member: Member, now: datetime) -> None:
     )
 
 
-def days_left(home: Path, now: datetime) -> int | None:
-    """Return how many whole days are left until something that a member's nodes need expires."""
-    first = soonest(_of_nodes(home, now))
-    return None if first is None else first.days_left
+def certificate_days(layout: Layout, member: Member, now: datetime) -> tuple[int | None, list[str]]:
+    """Return the whole days until something that a member's nodes need expires, and a sentence on each that has.
+
+    A member elsewhere is known by its bundle; None for one of whom nothing is known.
+    """
+    try:
+        if is_here(layout, member):
+            statuses = _of_nodes(layout.members / member.id, now)
+        else:
+            bundle = public_bundle_of(layout, member)
+            statuses = certificates_in(bundle, bundle_path(layout, member), now)
+    except ConsortiumError as error:
+        return None, [str(error)]
+    first = soonest(statuses)
+    expired = [
+        f"the {each.what} certificate ({each.path}) expired on {each.not_after:%Y-%m-%d}"
+        for each in statuses
+        if each.not_after <= now
+    ]
+    return None if first is None else first.days_left, expired
 
 
 def _of_nodes(home: Path, now: datetime) -> list[CertificateStatus]:
