@@ -66,7 +66,7 @@ def up(
         with _alone(layout):
             chosen = _topology(layout, opened, base_port, topology)
             if not opened.is_running():
-                prepare(layout, chosen, progress=progress)
+                prepare(layout, chosen, progress=progress, has_ledger=opened.has_ledger())
                 write_choice(layout.engine, choice)
                 if chaincodes is not None:
                     write_servers(layout.chaincodes, chaincodes)
@@ -85,13 +85,15 @@ def status(layout: Layout) -> dict[str, Any]:
     return open_engine(layout).status()
 
 
-def prepare(layout: Layout, topology: Topology, *, progress: Progress) -> None:
+def prepare(layout: Layout, topology: Topology, *, progress: Progress, has_ledger: bool = False) -> None:
     """Make what a consortium needs before it can start, but for what is there: topology, keys, genesis block.
 
-    Where bundles of other members were received, keys are made for nobody. Raises ConsortiumError, OSError.
+    Where bundles of other members were received, keys are made for nobody, and the genesis block is the members' to
+    build or to fetch. One that a ledger began with, `has_ledger`, stays. Raises ConsortiumError, OSError.
     """
     if not layout.topology.exists() or read_topology(layout.topology) != topology:
-        layout.genesis.unlink(missing_ok=True)  # it names the ports
+        if not has_ledger:
+            layout.genesis.unlink(missing_ok=True)  # it names the ports
         write_topology(layout.topology, topology)
     now = datetime.now(UTC)
     for member in topology.members:
@@ -99,8 +101,14 @@ def prepare(layout: Layout, topology: Topology, *, progress: Progress) -> None:
             progress(f"making the keys of {member.name_en}")
             create_member(layout.members, member, now=now)
     if not layout.genesis.exists():
+        bundles = [bundle_of(layout, member) for member in topology.members]
+        if has_ledger or layout.bundles.exists():
+            raise ConsortiumError(
+                f"no genesis block in {layout.root}: `shirushi channel genesis` builds that of a channel which has not begun "
+                "yet, `shirushi channel fetch` gets that of one which runs; compare its fingerprint by phone"
+            )
         progress("building the genesis block from the members' public bundles")
-        block = build(topology, [bundle_of(layout, member) for member in topology.members])
+        block = build(topology, bundles)
         write_atomically(layout.genesis, block.SerializeToString(deterministic=True))
 
 
@@ -158,9 +166,8 @@ def _finish(layout: Layout, engine: Engine, topology: Topology, progress: Progre
         if ready and len(members_here(layout, topology.members)) >= topology.majority:
             progress("registering the city as an issuer")
             asyncio.run(register_city(layout, topology))
-        if not layout.connection.exists():
-            write_profiles(layout, topology)
-            write_connection(layout, topology)
+        write_profiles(layout, topology)
+        write_connection(layout, topology)
         return engine.status()
     except BaseException:
         if not was_running:

@@ -4,8 +4,10 @@ DATA/
 consortium.json        connection file: members, endpoints, TLS roots (public)
 topology.toml          members, nodes, channel
 genesis.block          the channel's genesis block
+join.block             a newer config block, for an orderer that comes to a channel that runs
 members/<id>/...       each member whose keys are on this machine, in Fabric's own layout; private keys 0600
 bundles/<id>.json      what the other members published of themselves (docs/formats/member-bundle.md)
+bundles/<id>.tlsca.pem their TLS roots out of it, for the connection file
 users/<profile>.json   which identity a command uses
 issuer/                the issuer's journal
 ledger/                the committed ledger (lmdb)
@@ -40,6 +42,10 @@ class Layout:
     @property
     def genesis(self) -> Path:
         return self.root / "genesis.block"
+
+    @property
+    def join_block(self) -> Path:
+        return self.root / "join.block"
 
     @property
     def engine(self) -> Path:

@@ -36,12 +36,13 @@ USUAL_PARTS = (
 )
 """What is renewed if nothing is named: the others count only once the channel or the issuer registry knows of them."""
 
+_ROTATE = "a channel configuration update has to name the new certificate (`shirushi channel rotate`); restart the orderer after it"
 _FOLLOWS = {
     PartName.PEER: "restart the peer",
     PartName.PEER_TLS: "restart the peer",
     PartName.CHAINCODE_TLS: "restart the chaincode service",
-    PartName.ORDERER: "a channel configuration update has to name the new certificate; restart the orderer after it",
-    PartName.ORDERER_TLS: "a channel configuration update has to name the new certificate; restart the orderer after it",
+    PartName.ORDERER: _ROTATE,
+    PartName.ORDERER_TLS: _ROTATE,
     PartName.ISSUER: (
         "an issuer registry proposal has to give the issuer's record the submit key with its new window, before issuing goes on"
     ),

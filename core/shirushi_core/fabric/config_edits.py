@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from fabric_protos.common import configtx_pb2, configuration_pb2
 from fabric_protos.msp import msp_config_pb2
+from fabric_protos.peer import configuration_pb2 as peer_pb2
 
 from shirushi_core.errors import InvalidInputError
 from shirushi_core.fabric.channel_config import BatchParameters, read_config
@@ -24,8 +25,10 @@ from shirushi_core.fabric.config_groups import (
     set_batch_values,
     set_consenters,
     set_encoded,
+    set_value,
 )
 from shirushi_core.fabric.member_bundle import MemberBundle, OrdererBundle, check_bundle
+from shirushi_core.fabric.revocation import newer_lists
 from shirushi_core.fabric.signing import load_certificate
 
 Group: TypeAlias = configtx_pb2.ConfigGroup
@@ -94,18 +97,38 @@ def replace_certificates(group: Group, bundle: MemberBundle, *, keep_old: bool =
     check_bundle(bundle)
 
     def change(config: msp_config_pb2.FabricMSPConfig) -> None:
-        for field, wanted in (
-            ("root_certs", bundle.ca_certificates),
-            ("intermediate_certs", bundle.intermediate_certificates),
-            ("tls_root_certs", bundle.tls_ca_certificates),
-            ("tls_intermediate_certs", bundle.tls_intermediate_certificates),
-        ):
-            present = getattr(config, field)
-            old = [pem for pem in present if pem not in wanted] if keep_old else []
-            present[:] = [*wanted, *old]
-            _check_names_and_keys(bundle.msp_id, present)
+        _set_authorities(config, bundle, keep_old)
 
     return _with_msp(group, bundle.msp_id, change)
+
+
+def renew_member(group: Group, bundle: MemberBundle, *, keep_old: bool = True) -> Group:
+    """Bring all that the configuration says of a member up to its bundle, in one step.
+
+    That is: its CAs as in replace_certificates, its revocation lists (see revocation.newer_lists), its peer's address,
+    and its orderer's certificates and address, if it runs one; the consenter id stays. What is the same is left as it
+    is. Raises InvalidInputError if it is no member, runs several orderers, or for what orderers could not run with.
+    """
+    check_bundle(bundle)
+    edited = _copy(group)
+    organisations = list(_organisations(edited, bundle.msp_id, _BOTH))
+    if not organisations:
+        raise InvalidInputError(f"{bundle.msp_id} is no member of this channel")
+
+    def change(config: msp_config_pb2.FabricMSPConfig) -> None:
+        _set_authorities(config, bundle, keep_old)
+        authorities = (*config.root_certs, *config.intermediate_certs)
+        lists = newer_lists(config.revocation_list, bundle.revocation_lists, authorities)
+        if set(lists) != set(config.revocation_list):
+            config.revocation_list[:] = lists
+
+    for organisation in organisations:
+        _change_msp(organisation, change)
+    for organisation in _organisations(edited, bundle.msp_id, ("Application",)):
+        _set_anchor(organisation, bundle)
+    if bundle.orderer is not None and any(_organisations(edited, bundle.msp_id, ("Orderer",))):
+        _renew_orderer(edited, bundle.msp_id, bundle.orderer)
+    return _checked(edited)
 
 
 def set_revocation_lists(group: Group, msp_id: str, lists: Sequence[bytes]) -> Group:
@@ -195,12 +218,55 @@ def _with_msp(group: Group, msp_id: str, change: Callable[[msp_config_pb2.Fabric
     if not organisations:
         raise InvalidInputError(f"{msp_id} is no member of this channel")
     for organisation in organisations:
-        outer = msp_config_pb2.MSPConfig.FromString(organisation.values["MSP"].value)
-        config = msp_config_pb2.FabricMSPConfig.FromString(outer.config)
-        change(config)
+        _change_msp(organisation, change)
+    return _checked(edited)
+
+
+def _change_msp(organisation: Group, change: Callable[[msp_config_pb2.FabricMSPConfig], None]) -> None:
+    outer = msp_config_pb2.MSPConfig.FromString(organisation.values["MSP"].value)
+    config = msp_config_pb2.FabricMSPConfig.FromString(outer.config)
+    before = encoded(config)
+    change(config)
+    if encoded(config) != before:
         outer.config = encoded(config)
         set_encoded(organisation, "MSP", encoded(outer))
-    return _checked(edited)
+
+
+def _set_authorities(config: msp_config_pb2.FabricMSPConfig, bundle: MemberBundle, keep_old: bool) -> None:
+    for field, wanted in (
+        ("root_certs", bundle.ca_certificates),
+        ("intermediate_certs", bundle.intermediate_certificates),
+        ("tls_root_certs", bundle.tls_ca_certificates),
+        ("tls_intermediate_certs", bundle.tls_intermediate_certificates),
+    ):
+        present = getattr(config, field)
+        old = [pem for pem in present if pem not in wanted] if keep_old else []
+        if set(present) != {*wanted, *old}:
+            present[:] = [*wanted, *old]
+        _check_names_and_keys(bundle.msp_id, present)
+
+
+def _set_anchor(organisation: Group, bundle: MemberBundle) -> None:
+    wanted = peer_pb2.AnchorPeer(host=bundle.peer_host, port=bundle.peer_port)
+    anchors = peer_pb2.AnchorPeers()
+    if "AnchorPeers" in organisation.values:
+        anchors.ParseFromString(organisation.values["AnchorPeers"].value)
+    if wanted not in anchors.anchor_peers:
+        set_value(organisation, "AnchorPeers", peer_pb2.AnchorPeers(anchor_peers=[wanted]))
+
+
+def _renew_orderer(edited: Group, msp_id: str, orderer: OrdererBundle) -> None:
+    consenters = read_consenters(edited)
+    own = _only_consenter(consenters, msp_id)
+    wanted = consenter(own.id, msp_id, orderer)
+    if wanted == own:
+        return
+    moved = (own.host, own.port) != (wanted.host, wanted.port)
+    own.CopyFrom(wanted)
+    set_consenters(edited.groups["Orderer"], consenters)
+    for organisation in _organisations(edited, msp_id, ("Orderer",)) if moved else ():
+        addresses = configuration_pb2.OrdererAddresses(addresses=[f"{orderer.host}:{orderer.port}"])
+        set_value(organisation, "Endpoints", addresses)
 
 
 def _with_consenter(
@@ -208,12 +274,18 @@ def _with_consenter(
 ) -> Group:
     edited = _copy(group)
     consenters = read_consenters(edited)
+    change(_only_consenter(consenters, msp_id))
+    set_consenters(edited.groups["Orderer"], consenters)
+    return _checked(edited)
+
+
+def _only_consenter(
+    consenters: Sequence[configuration_pb2.Consenter], msp_id: str
+) -> configuration_pb2.Consenter:
     own = [each for each in consenters if each.msp_id == msp_id]
     if len(own) != 1:
         raise InvalidInputError(f"{msp_id} runs {len(own)} orderers on this channel; expected exactly one")
-    change(own[0])
-    set_consenters(edited.groups["Orderer"], consenters)
-    return _checked(edited)
+    return own[0]
 
 
 def _organisations(group: Group, msp_id: str, levels: Sequence[str]) -> Iterator[Group]:

@@ -5,13 +5,13 @@ Source: msp/mspimplsetup.go (setupCRLs), msp/mspimplvalidate.go (validateCertAga
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from shirushi_core.errors import InvalidInputError
-from shirushi_core.fabric.certificate_chain import Authority
+from shirushi_core.fabric.certificate_chain import Authority, load_authority
 
 
 def revoked_serials(
@@ -32,6 +32,39 @@ def revoked_serials(
                 serials = frozenset(entry.serial_number for entry in crl)
                 revoked[key_id] = revoked.get(key_id, frozenset()) | serials
     return revoked
+
+
+def newer_lists(
+    present: Sequence[bytes], wanted: Sequence[bytes], authorities: Iterable[bytes]
+) -> tuple[bytes, ...]:
+    """Return what an MSP's lists become: those wanted, and present ones of authorities (PEM) that none wanted is of.
+
+    Raises InvalidInputError for what is no list, and for a wanted one with a lower number than a present one of the same
+    authority: it would make certificates valid again.
+    """
+    chosen: dict[bytes, int] = {}
+    for position, data in enumerate(wanted):
+        crl, key_id = _load(data, position)
+        chosen[key_id] = max(chosen.get(key_id, 0), _number(crl))
+    known = {load_authority(pem, is_root=True).subject_key_id for pem in authorities}
+    kept = []
+    for position, data in enumerate(present):
+        crl, key_id = _load(data, position)
+        if key_id not in chosen:
+            kept += [data] if key_id in known else []
+        elif chosen[key_id] < _number(crl):
+            raise InvalidInputError(
+                f"the revocation list of {crl.issuer.rfc4514_string()} has the number {chosen[key_id]}, the channel has number "
+                f"{_number(crl)} already, which revokes more"
+            )
+    return (*wanted, *kept)
+
+
+def _number(crl: x509.CertificateRevocationList) -> int:
+    try:
+        return crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+    except x509.ExtensionNotFound:
+        return 0
 
 
 def _load(data: bytes, position: int) -> tuple[x509.CertificateRevocationList, bytes]:

@@ -1,4 +1,4 @@
-"""`shirushi channel`: the channel's genesis block, which every member builds for itself."""
+"""`shirushi channel`: the channel's genesis block, which every member builds for itself, and what changes after it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,14 @@ import typer
 from shirushi_client.cli import options
 from shirushi_client.cli.output import print_json, say, show_rows
 from shirushi_core.fabric.block import header_hash
+from shirushi_network.cli.channel_changes import (
+    add_member_command,
+    remove_member_command,
+    rotate_command,
+    set_blocks_command,
+)
+from shirushi_network.cli.channel_inspect import fetch_command, inspect_command
+from shirushi_network.cli.channel_passing import sign_command, submit_command
 from shirushi_network.cli.data_folder import layout_of, topology_of
 from shirushi_network.cli.show_fingerprint import say_fingerprint
 from shirushi_network.engines import open_engine
@@ -21,8 +29,17 @@ from shirushi_network.member_bundle import fingerprint
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
-    help="Build the channel's genesis block from the members' bundles.",
+    help="Build the channel's genesis block, look at its configuration, and change it with the other members.",
 )
+
+app.command("inspect")(inspect_command)
+app.command("fetch")(fetch_command)
+app.command("add-member")(add_member_command)
+app.command("remove-member")(remove_member_command)
+app.command("rotate")(rotate_command)
+app.command("set-blocks")(set_blocks_command)
+app.command("sign")(sign_command)
+app.command("submit")(submit_command)
 
 
 @app.callback()

@@ -122,8 +122,8 @@ def revoke_command(
         f"list          {revocation.path}: number {revocation.number}, certificates on it: {revocation.entries}"
     )
     say(
-        "\nnext: bring the list into the channel with a configuration update: until then the other members go on accepting "
-        "the certificate; restart your own peer and orderer"
+        "\nnext: bring the list into the channel with a configuration update (`shirushi channel rotate`): until then the other "
+        "members go on accepting the certificate; restart your own peer and orderer"
     )
 
 

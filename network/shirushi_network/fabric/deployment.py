@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import grpc
+from fabric_protos.peer import transaction_pb2
 
 from shirushi_client.gateway import CallOptions, CommitError, GatewayError
 from shirushi_core.fabric.lifecycle import (
@@ -43,6 +44,9 @@ _PASSING = frozenset(
         grpc.StatusCode.UNAVAILABLE,
     }
 )
+
+_BEHIND = "chaincode definition not agreed to by this org"
+"""What a peer answers that has not committed yet the approval that others know of."""
 
 
 class DeploymentError(ConsortiumError):
@@ -92,6 +96,19 @@ async def install(layout: Layout, member: Member, package: ChaincodePackage) -> 
 
 async def approve(layout: Layout, topology: Topology, member: Member, wanted: Deployment) -> bool:
     """Approve a definition for a member; False if it has approved just that. Raises ConsortiumError."""
+    if await _is_approved(layout, topology, member, wanted):
+        return False
+    function, argument = approve_args(wanted.definition, wanted.package.package_id)
+    try:
+        await _submit(layout, topology, member, function, argument, [member.msp_id], SUBMIT_SECONDS)
+    except DeploymentError:
+        # An earlier attempt that nobody answered may have been ordered all the same.
+        if not await _is_approved(layout, topology, member, wanted):
+            raise
+    return True
+
+
+async def _is_approved(layout: Layout, topology: Topology, member: Member, wanted: Deployment) -> bool:
     name, sequence = wanted.definition.name, wanted.definition.sequence
     admin = identity_of(layout, member, "admin")
     async with open_peer(member, admin, tls_roots(layout, member)) as peer:
@@ -101,15 +118,11 @@ async def approve(layout: Layout, topology: Topology, member: Member, wanted: De
             approved = await peer.approved(topology.channel, name, sequence)
         except ApprovalLostError:
             # It can neither be read nor made again under this sequence; the hashes on the ledger say that it was made.
-            return False
-    if approved and (approved.definition, approved.package_id) == (
+            return True
+    return approved is not None and (approved.definition, approved.package_id) == (
         wanted.definition,
         wanted.package.package_id,
-    ):
-        return False
-    function, argument = approve_args(wanted.definition, wanted.package.package_id)
-    await _submit(layout, topology, member, function, argument, [member.msp_id], SUBMIT_SECONDS)
-    return True
+    )
 
 
 async def approvals(
@@ -137,7 +150,12 @@ async def commit(layout: Layout, topology: Topology, member: Member, wanted: Def
             f"{len(agreed)} members; {topology.majority} are needed. Not yet: {missing}"
         )
     function, argument = commit_args(wanted)
-    await _submit(layout, topology, member, function, argument, approving, DISCOVERY_SECONDS)
+    try:
+        await _submit(layout, topology, member, function, argument, approving, DISCOVERY_SECONDS)
+    except DeploymentError:
+        # Another member, on its own machine, may have committed it at the same moment.
+        if await approvals(layout, topology, member, wanted) is not None:
+            raise
 
 
 async def deploy(
@@ -206,10 +224,12 @@ def _check_sequence(wanted: Definition, committed: Definition | None) -> None:
         )
 
 
-def _may_pass(error: GatewayError) -> bool:
-    """Say whether a refusal is for lack of peers or orderers, and not a peer's own judgement."""
+def _may_pass(error: GatewayError | CommitError) -> bool:
+    """Say whether a refusal passes: for lack of peers or orderers, or because others change the same at the same moment."""
+    if isinstance(error, CommitError):
+        return error.code == int(transaction_pb2.MVCC_READ_CONFLICT)
     return error.code in _PASSING and not any(
-        "chaincode response" in detail.message for detail in error.details
+        "chaincode response" in detail.message and _BEHIND not in detail.message for detail in error.details
     )
 
 
@@ -225,7 +245,7 @@ async def _submit(
     """Submit a lifecycle transaction, again while what hinders it passes; raises DeploymentError."""
     options = CallOptions(timeout=SUBMIT_SECONDS)
     name = function.decode()
-    last: GatewayError | None = None
+    last: GatewayError | CommitError | None = None
     try:
         async with (
             asyncio.timeout(patience),
@@ -240,7 +260,7 @@ async def _submit(
                         options=options,
                     )
                     return
-                except GatewayError as error:
+                except (GatewayError, CommitError) as error:
                     if not _may_pass(error):
                         raise
                     last = error

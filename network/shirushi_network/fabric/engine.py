@@ -17,14 +17,14 @@ from shirushi_network.chaincode_servers import read_servers
 from shirushi_network.engine import EngineName, Progress
 from shirushi_network.errors import ConsortiumError, StartError
 from shirushi_network.fabric.deployment import Deployment, WaitingError, deploy, deployments
-from shirushi_network.fabric.lifetimes import check_lifetimes, days_left
+from shirushi_network.fabric.lifetimes import certificate_days, check_lifetimes
 from shirushi_network.fabric.native import ended
 from shirushi_network.fabric.nodes import Node, NodeKind, NodePaths, NodeRunner, node_folder, nodes_of
 from shirushi_network.fabric.participation import OrdererAdmin
 from shirushi_network.fabric.peer_admin import open_peer
 from shirushi_network.fabric.readiness import is_ready
 from shirushi_network.fabric.rendering import serve_package, served_package, write_nodes
-from shirushi_network.fabric.status import MemberStatus, ask_members
+from shirushi_network.fabric.status import MemberStatus, ask_members, wait_until_level
 from shirushi_network.layout import Layout
 from shirushi_network.member_access import identity_of, members_here, tls_roots
 from shirushi_network.topology import Member, Topology
@@ -75,11 +75,12 @@ class FabricEngine:
         found = asyncio.run(ask_members(self._layout, topology))
         here = members_here(self._layout, topology.members)
         heights = [each.peer_height for each in found if each.peer_height is not None]
+        now = datetime.now(UTC)
         return {
             "channel": topology.channel,
             "engine": self._name.value,
             "height": max(heights, default=0),
-            "members": [self._shown(each, each.member in here) for each in found],
+            "members": [self._shown(each, each.member in here, now) for each in found],
         }
 
     def stop_member(self, member_id: str, kind: str | None = None) -> None:
@@ -169,15 +170,20 @@ class FabricEngine:
             time.sleep(POLL_SECONDS)
 
     def _join(self, topology: Topology, members: Sequence[Member], progress: Progress) -> None:
-        genesis = self._layout.genesis.read_bytes()
+        """Join orderers with join.block if that is here, else with the genesis block; peers always with that one."""
+        genesis, join = self._layout.genesis, self._layout.join_block
+        first = (join if join.exists() else genesis).read_bytes()
         for member in members:
             if member.orderer is None:
                 continue
             orderer = OrdererAdmin(member, self._layout.members / member.id)
             if orderer.channel(topology.channel) is None:
                 progress(f"the orderer of {member.name_en} joins {topology.channel}")
-                orderer.join(genesis)
-        asyncio.run(self._join_peers(topology, members, genesis, progress))
+                orderer.join(first)
+        asyncio.run(self._join_peers(topology, members, genesis.read_bytes(), progress))
+        if join.exists():
+            progress(f"waiting for the blocks that {topology.channel} has already")
+            asyncio.run(wait_until_level(self._layout, topology, members))
 
     async def _join_peers(
         self, topology: Topology, members: Sequence[Member], genesis: bytes, progress: Progress
@@ -225,8 +231,9 @@ class FabricEngine:
             serve_package(self._layout, member, package_id)
             self._start_nodes([node], [], progress)
 
-    def _shown(self, found: MemberStatus, here: bool) -> dict[str, Any]:
+    def _shown(self, found: MemberStatus, here: bool, now: datetime) -> dict[str, Any]:
         member = found.member
+        days, expired = certificate_days(self._layout, member, now)
         states = (
             {node.kind.value: self._runner.state(node).detail for node in nodes_of([member])} if here else {}
         )
@@ -241,6 +248,6 @@ class FabricEngine:
             "peer_height": found.peer_height,
             "orderer_height": found.orderer_height,
             "chaincode": found.chaincode,
-            "certificate_days": days_left(self._layout, member, datetime.now(UTC)),
-            "problems": list(found.problems),
+            "certificate_days": days,
+            "problems": [*found.problems, *expired],
         }

@@ -8,7 +8,7 @@ from pathlib import Path
 from shirushi_network.errors import ConsortiumError
 from shirushi_network.expiry import certificates_in, certificates_of, soonest
 from shirushi_network.layout import Layout
-from shirushi_network.member_bundle import bundle_path, is_here, read_bundle
+from shirushi_network.member_bundle import bundle_path, is_here, public_bundle_of
 from shirushi_network.member_parts import PartName
 from shirushi_network.topology import Member
 
@@ -30,17 +30,23 @@ def check_lifetimes(home: Path, member: Member, now: datetime) -> None:
         )
 
 
-def days_left(layout: Layout, member: Member, now: datetime) -> int | None:
-    """Return how many whole days are left until the first of a member's certificates expires, negative after that.
+def certificate_days(layout: Layout, member: Member, now: datetime) -> tuple[int | None, list[str]]:
+    """Return the whole days until the first of a member's certificates expires, and a sentence on each that has.
 
-    They are those of its folder, else of its bundle; None if neither is here. Raises MemberKeysError, BundleError.
+    A member elsewhere is known by its bundle; None for one of whom nothing is known.
     """
-    if is_here(layout, member):
-        found = certificates_of(layout.members / member.id, now)
-    else:
-        path = bundle_path(layout, member)
-        if not path.exists():
-            return None
-        found = certificates_in(read_bundle(path), path, now)
-    first = soonest(found)
-    return None if first is None else first.days_left
+    try:
+        if is_here(layout, member):
+            statuses = certificates_of(layout.members / member.id, now)
+        else:
+            bundle = public_bundle_of(layout, member)
+            statuses = certificates_in(bundle, bundle_path(layout, member), now)
+    except ConsortiumError as error:
+        return None, [str(error)]
+    first = soonest(statuses)
+    expired = [
+        f"the {each.what} certificate ({each.path}) expired on {each.not_after:%Y-%m-%d}"
+        for each in statuses
+        if each.not_after <= now
+    ]
+    return None if first is None else first.days_left, expired

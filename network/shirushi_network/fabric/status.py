@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from shirushi_core.errors import ShirushiError
 from shirushi_core.proofs.canonical import encode
+from shirushi_network.errors import ConsortiumError, StartError
 from shirushi_network.fabric.orderer_client import open_orderer
 from shirushi_network.fabric.peer_admin import PeerError, open_peer
 from shirushi_network.layout import Layout
-from shirushi_network.member_access import asking_identity, tls_roots
+from shirushi_network.member_access import asking_identity, identity_of, tls_roots
 from shirushi_network.member_keys import ANCHORS
 from shirushi_network.topology import Member, Topology
 
 CONNECTED, DISCONNECTED, UNKNOWN = "connected", "not connected", "unknown"
+
+LEVEL_SECONDS = 120.0
+"""How long the peer of a member that came later may take for the blocks that there are."""
+
+POLL_SECONDS = 0.2
 
 _PROBE = [b"list_issuers", encode({"bookmark": "", "page_size": 1})]
 _Answer = TypeVar("_Answer")
@@ -44,6 +50,41 @@ async def ask_members(layout: Layout, topology: Topology) -> list[MemberStatus]:
     for member in topology.members:
         asking_identity(layout, topology, member)
     return list(await asyncio.gather(*(_ask(layout, topology, member) for member in topology.members)))
+
+
+async def wait_until_level(layout: Layout, topology: Topology, members: Sequence[Member]) -> None:
+    """Wait until members' peers have every block that any other member's orderer has now; raises StartError."""
+    height = 0
+    for member in topology.members:
+        if member in members:
+            continue
+        try:
+            height = max(height, await _ask_orderer(layout, topology, member) or 0)
+        except ConsortiumError:
+            continue
+    await asyncio.gather(*(_wait_for_height(layout, topology, member, height) for member in members))
+
+
+async def _wait_for_height(layout: Layout, topology: Topology, member: Member, height: int) -> None:
+    problem = "it answers, and has fewer"
+    try:
+        async with (
+            asyncio.timeout(LEVEL_SECONDS),
+            open_peer(member, identity_of(layout, member, "admin"), tls_roots(layout, member)) as peer,
+        ):
+            while True:
+                try:
+                    if await peer.height(topology.channel) >= height:
+                        return
+                except (
+                    PeerError
+                ) as error:  # until it has the block that makes its own member one of the channel's
+                    problem = str(error)
+                await asyncio.sleep(POLL_SECONDS)
+    except TimeoutError:
+        raise StartError(
+            f"the peer of {member.name_en} has not got the channel's {height} blocks within {LEVEL_SECONDS:.0f} s: {problem}"
+        ) from None
 
 
 async def _ask(layout: Layout, topology: Topology, member: Member) -> MemberStatus:
