@@ -53,11 +53,9 @@ async def ask_members(layout: Layout, topology: Topology) -> list[MemberStatus]:
 
 
 async def wait_until_level(layout: Layout, topology: Topology, members: Sequence[Member]) -> None:
-    """Wait until members' peers have every block that any other member's orderer has now; raises StartError."""
+    """Wait until members' peers have every block that any member's orderer has now; raises StartError."""
     height = 0
     for member in topology.members:
-        if member in members:
-            continue
         try:
             height = max(height, await _ask_orderer(layout, topology, member) or 0)
         except ConsortiumError:
