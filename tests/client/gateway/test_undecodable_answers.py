@@ -82,6 +82,6 @@ async def test_event_streams_name_the_peers_fault(network, kind):
         "block": network.get_block_events,
         "filtered": network.get_filtered_block_events,
     }[kind]()
-    async with opened as events:
-        with pytest.raises(GatewayError):
+    with pytest.raises(GatewayError):  # when the stream is opened or when it is read: whichever is first
+        async with opened as events:
             await anext(events)
