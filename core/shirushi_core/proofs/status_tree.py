@@ -1,0 +1,233 @@
+r"""The status tree: a compressed sparse Merkle tree from commitment (or batch id) to status record.
+
+A key is 256 bits, read from the most significant one; 0 goes left. A subtree without keys is 32 zero bytes; one with a single
+key is that leaf, however high it stands; any other is a node over its two halves:
+
+    leaf = SHA-256("shirushi/status-leaf/v1\0" ‖ key ‖ SHA-256(canonical status record))
+    node = SHA-256("shirushi/status-node/v1\0" ‖ left ‖ right)
+
+So the root depends on the records and not on the order in which they came. Nothing is ever deleted: a certificate that is
+reinstated has a record that says so. Nodes are kept by their hash, so every earlier root stays provable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Protocol
+
+from shirushi_core.errors import InvalidInputError
+from shirushi_core.proofs import fields
+from shirushi_core.proofs.canonical import encode
+from shirushi_core.proofs.merkle import HASH_SIZE, ProofError
+from shirushi_core.proofs.status import StatusRecord
+
+KEY_BITS = 8 * HASH_SIZE
+EMPTY = bytes(HASH_SIZE)
+"""The root of a tree, or of a part of one, that holds nothing."""
+
+_LEAF_DOMAIN = b"shirushi/status-leaf/v1\0"
+_NODE_DOMAIN = b"shirushi/status-node/v1\0"
+_LEAF, _NODE = b"\x00", b"\x01"
+_STORED = 1 + 2 * HASH_SIZE
+_ABSENT, _OTHER, _PRESENT = 0, 1, 2
+
+
+class NodeStore(Protocol):
+    """Where nodes are kept, by their hash; what is put is there for good."""
+
+    def get(self, node_hash: bytes) -> bytes | None:
+        """Return a node's bytes, None if there is no such node."""
+
+    def put(self, node_hash: bytes, node: bytes) -> None:
+        """Keep a node."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusProof:
+    """What a tree with some root says of one key.
+
+    `siblings` are the hashes beside the way from the root down; `found` is the leaf where the way ends, None if nothing is
+    there: the key's own if it has a record, another's if that one stands where the key's would.
+
+    Bytes: number of siblings, 2 bytes big-endian; a bit for each, 1 where it is not empty, from the most significant
+    bit on, padded with zeros; those that are not empty, 32 bytes each; 0 for nothing, 1 for another's leaf, 2 for the key's
+    own; then the other's key (1), and the hash of the record (1, 2).
+    """
+
+    siblings: tuple[bytes, ...]
+    found: tuple[bytes, bytes] | None
+
+    def to_bytes(self, key: bytes) -> bytes:
+        """Return the byte form of the proof for a key."""
+        count = len(self.siblings)
+        bits = int("".join("0" if each == EMPTY else "1" for each in self.siblings) or "0", 2)
+        width = (count + 7) // 8
+        kept = b"".join(each for each in self.siblings if each != EMPTY)
+        head = count.to_bytes(2, "big") + (bits << (8 * width - count)).to_bytes(width, "big") + kept
+        if self.found is None:
+            return head + bytes([_ABSENT])
+        found_key, record_hash = self.found
+        if found_key == key:
+            return head + bytes([_PRESENT]) + record_hash
+        return head + bytes([_OTHER]) + found_key + record_hash
+
+    @classmethod
+    def from_bytes(cls, data: bytes, key: bytes) -> StatusProof:
+        """Parse the byte form strictly; raises InvalidInputError."""
+        reader = _Reader(data)
+        count = int.from_bytes(reader.take(2), "big")
+        if count > KEY_BITS:
+            raise InvalidInputError(f"status proof: expected at most {KEY_BITS} siblings, found {count}")
+        width = (count + 7) // 8
+        bits = int.from_bytes(reader.take(width), "big")
+        if bits & ((1 << (8 * width - count)) - 1):
+            raise InvalidInputError("status proof: expected zeros after the siblings' bits")
+        bits >>= 8 * width - count
+        siblings = []
+        for position in range(count - 1, -1, -1):
+            siblings.append(reader.take(HASH_SIZE) if bits >> position & 1 else EMPTY)
+        if any(
+            each == EMPTY
+            for each, bit in zip(siblings, range(count - 1, -1, -1), strict=True)
+            if bits >> bit & 1
+        ):
+            raise InvalidInputError("status proof: an empty sibling is given in full")
+        kind = reader.take(1)[0]
+        found: tuple[bytes, bytes] | None = None
+        if kind == _OTHER:
+            found = (reader.take(HASH_SIZE), reader.take(HASH_SIZE))
+            if found[0] == key:
+                raise InvalidInputError("status proof: the key's own leaf is given as another's")
+        elif kind == _PRESENT:
+            found = (key, reader.take(HASH_SIZE))
+        elif kind != _ABSENT:
+            raise InvalidInputError(f"status proof: expected an ending of 0, 1 or 2, found {kind}")
+        reader.end()
+        return cls(tuple(siblings), found)
+
+
+def status_key(record: StatusRecord) -> bytes:
+    """Return the key of a record: its commitment, or its batch id where it is of a whole batch."""
+    return record.batch_id if record.commitment is None else record.commitment
+
+
+def record_hash(record: StatusRecord) -> bytes:
+    """Return SHA-256 of a record's canonical JSON."""
+    return sha256(encode(record.to_json())).digest()
+
+
+def insert(store: NodeStore, root: bytes, key: bytes, value: bytes) -> bytes:
+    """Return the root of the tree with a key's record hash set; raises ProofError if a node is missing from the store."""
+    fields.check_hash(key, "status tree: key")
+    fields.check_hash(value, "status tree: record hash")
+    siblings, found = _walk(store, root, key)
+    node = _put(store, _LEAF, key, value)
+    if found is not None and found[0] != key:
+        siblings = [*siblings, *[EMPTY] * (_common_bits(found[0], key) - len(siblings)), leaf_hash(*found)]
+    for depth in range(len(siblings) - 1, -1, -1):
+        node = _put(store, _NODE, *_ordered(key, depth, node, siblings[depth]))
+    return node
+
+
+def insert_all(store: NodeStore, root: bytes, records: Iterable[StatusRecord]) -> bytes:
+    """Return the root after records, in order: a later one of the same key takes the place of an earlier."""
+    for record in records:
+        root = insert(store, root, status_key(record), record_hash(record))
+    return root
+
+
+def prove(store: NodeStore, root: bytes, key: bytes) -> StatusProof:
+    """Return the proof of what a tree says of a key; raises ProofError if a node is missing from the store."""
+    siblings, found = _walk(store, root, fields.check_hash(key, "status tree: key"))
+    return StatusProof(tuple(siblings), found)
+
+
+def verify_status(proof: StatusProof, root: bytes, key: bytes) -> bytes | None:
+    """Return the hash of a key's record in the tree with this root, None if it has none there; raises ProofError."""
+    if len(proof.siblings) > KEY_BITS or len(key) != HASH_SIZE:
+        raise ProofError("status proof: too many siblings, or a key that is none")
+    present = proof.found is not None and proof.found[0] == key
+    if proof.found is None:
+        node = EMPTY
+    else:
+        if not present and _common_bits(proof.found[0], key) < len(proof.siblings):
+            raise ProofError("status proof: it ends at a leaf that is not on the key's way")
+        node = leaf_hash(*proof.found)
+    for depth in range(len(proof.siblings) - 1, -1, -1):
+        sibling = proof.siblings[depth]
+        if node == EMPTY and sibling == EMPTY:
+            raise ProofError("status proof: a node over two empty halves, which no tree has")
+        node = node_hash(*_ordered(key, depth, node, sibling))
+    if node != root:
+        raise ProofError(f"status proof: expected root {root.hex()}, it leads to {node.hex()}")
+    return proof.found[1] if present and proof.found is not None else None
+
+
+def leaf_hash(key: bytes, value: bytes) -> bytes:
+    """Return the hash of a leaf."""
+    return sha256(_LEAF_DOMAIN + key + value).digest()
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    """Return the hash of a node over its halves."""
+    return sha256(_NODE_DOMAIN + left + right).digest()
+
+
+def _walk(store: NodeStore, root: bytes, key: bytes) -> tuple[list[bytes], tuple[bytes, bytes] | None]:
+    siblings: list[bytes] = []
+    node = root
+    while node != EMPTY:
+        kind, first, second = _get(store, node)
+        if kind == _LEAF:
+            return siblings, (first, second)
+        if len(siblings) == KEY_BITS:
+            raise ProofError(f"status tree: more than {KEY_BITS} nodes on one way")
+        if _bit(key, len(siblings)):
+            first, second = second, first
+        node = first
+        siblings.append(second)
+    return siblings, None
+
+
+def _get(store: NodeStore, node_hash: bytes) -> tuple[bytes, bytes, bytes]:
+    data = store.get(node_hash)
+    if data is None or len(data) != _STORED:
+        raise ProofError(f"status tree: the store has no node {node_hash.hex()}")
+    return data[:1], data[1 : 1 + HASH_SIZE], data[1 + HASH_SIZE :]
+
+
+def _put(store: NodeStore, kind: bytes, first: bytes, second: bytes) -> bytes:
+    made = leaf_hash(first, second) if kind == _LEAF else node_hash(first, second)
+    store.put(made, kind + first + second)
+    return made
+
+
+def _ordered(key: bytes, depth: int, node: bytes, sibling: bytes) -> tuple[bytes, bytes]:
+    return (sibling, node) if _bit(key, depth) else (node, sibling)
+
+
+def _bit(key: bytes, depth: int) -> int:
+    return key[depth >> 3] >> (7 - (depth & 7)) & 1
+
+
+def _common_bits(one: bytes, other: bytes) -> int:
+    return KEY_BITS - (int.from_bytes(one, "big") ^ int.from_bytes(other, "big")).bit_length()
+
+
+class _Reader:
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = 0
+
+    def take(self, count: int) -> bytes:
+        taken = self._data[self._at : self._at + count]
+        if len(taken) != count:
+            raise InvalidInputError("status proof: it ends too early")
+        self._at += count
+        return taken
+
+    def end(self) -> None:
+        if self._at != len(self._data):
+            raise InvalidInputError(f"status proof: {len(self._data) - self._at} bytes too many")
