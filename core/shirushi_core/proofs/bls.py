@@ -1,8 +1,7 @@
 """BLS12-381 signatures, minimal public key size, proof-of-possession scheme (CFRG draft, section 4.2.3 and appendix).
 
 Secret keys are integers, public keys 48 bytes (G1), signatures 96 bytes (G2), all compressed. Keys and signatures are checked
-to be in their subgroups, and a public key not to be the identity, before they are used. blst does the arithmetic where it is
-installed (pyblst), else py_ecc, a thousand times slower.
+to be in their subgroups, and a public key not to be the identity, before they are used. The arithmetic is blst's (pyblst).
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import hmac
 from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import Any
 
 from shirushi_core.errors import InvalidInputError, ShirushiError
 
@@ -35,25 +34,6 @@ _OKM_BYTES = 48
 
 class BlsError(ShirushiError):
     """A BLS signature, proof of possession or key that does not hold."""
-
-
-class Arithmetic(Protocol):
-    """What is needed of the curve; points are compressed bytes. Malformed points raise ValueError."""
-
-    def public_key(self, secret: int) -> bytes:
-        """Return secret · generator of G1."""
-
-    def sign(self, secret: int, message: bytes, tag: bytes) -> bytes:
-        """Return secret · hash-to-G2(message)."""
-
-    def add_keys(self, keys: Sequence[bytes]) -> bytes:
-        """Return the sum of points of G1."""
-
-    def add_signatures(self, signatures: Sequence[bytes]) -> bytes:
-        """Return the sum of points of G2."""
-
-    def holds(self, key: bytes, message: bytes, signature: bytes, tag: bytes) -> bool:
-        """Say whether e(key, hash-to-G2(message)) = e(generator, signature)."""
 
 
 def key_from_seed(seed: bytes) -> int:
@@ -156,7 +136,7 @@ def _expand(key: bytes, info: bytes, length: int) -> bytes:
 
 
 class BlstArithmetic:
-    """The curve by blst; its decompression checks subgroups (tests pin that down)."""
+    """The curve by blst, points as compressed bytes; ValueError for one that is none or in no subgroup (tests pin that down)."""
 
     def __init__(self) -> None:
         import pyblst
@@ -194,65 +174,6 @@ class BlstArithmetic:
         return total
 
 
-class PyEccArithmetic:
-    """The curve by py_ecc, in plain Python."""
-
-    def __init__(self) -> None:
-        from py_ecc.bls import g2_primitives, hash_to_curve
-        from py_ecc.optimized_bls12_381 import G1, add, curve_order, multiply, neg
-        from py_ecc.optimized_bls12_381.optimized_pairing import final_exponentiate, pairing
-
-        self._points: Any = g2_primitives
-        self._hash: Any = hash_to_curve.hash_to_G2
-        self._add: Any = add
-        self._multiply: Any = multiply
-        self._negate: Any = neg
-        self._generator: Any = G1
-        self._order: int = curve_order
-        self._pairing: Any = pairing
-        self._finish: Any = final_exponentiate
-
-    def public_key(self, secret: int) -> bytes:
-        return bytes(self._points.G1_to_pubkey(self._multiply(self._generator, secret)))
-
-    def sign(self, secret: int, message: bytes, tag: bytes) -> bytes:
-        return bytes(self._points.G2_to_signature(self._multiply(self._hash(message, tag, sha256), secret)))
-
-    def add_keys(self, keys: Sequence[bytes]) -> bytes:
-        return bytes(self._points.G1_to_pubkey(self._sum([self._key(key) for key in keys])))
-
-    def add_signatures(self, signatures: Sequence[bytes]) -> bytes:
-        return bytes(self._points.G2_to_signature(self._sum([self._signature(each) for each in signatures])))
-
-    def holds(self, key: bytes, message: bytes, signature: bytes, tag: bytes) -> bool:
-        hashed = self._hash(message, tag, sha256)
-        left = self._pairing(hashed, self._key(key), final_exponentiate=False)
-        right = self._pairing(
-            self._signature(signature), self._negate(self._generator), final_exponentiate=False
-        )
-        return bool(self._finish(left * right) == type(left).one())
-
-    def _key(self, key: bytes) -> Any:
-        return self._checked(self._points.pubkey_to_G1(key))
-
-    def _signature(self, signature: bytes) -> Any:
-        return self._checked(self._points.signature_to_G2(signature))
-
-    def _checked(self, point: Any) -> Any:
-        if not self._points.subgroup_check(point):
-            raise ValueError("the point is not in the group")
-        return point
-
-    def _sum(self, points: Sequence[Any]) -> Any:
-        total = points[0]
-        for point in points[1:]:
-            total = self._add(total, point)
-        return total
-
-
 @lru_cache(maxsize=1)
-def _arithmetic() -> Arithmetic:
-    try:
-        return BlstArithmetic()
-    except ModuleNotFoundError:
-        return PyEccArithmetic()
+def _arithmetic() -> BlstArithmetic:
+    return BlstArithmetic()

@@ -1,11 +1,9 @@
-"""BLS signatures: published vectors, py_ecc as the oracle, and both ways of doing the arithmetic."""
+"""BLS signatures: published vectors, and py_ecc as the oracle."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from py_ecc.bls import G2ProofOfPossession as Oracle
+from tests.support.bls_oracle import Oracle
 
 from shirushi_core.errors import InvalidInputError
 from shirushi_core.proofs import bls
@@ -34,21 +32,12 @@ NOT_IN_GROUP = b"\x80" + bytes(46) + b"\x04"
 """A point of the curve that is in no subgroup of the right order: x = 4."""
 
 
-@pytest.fixture(params=[bls.BlstArithmetic, bls.PyEccArithmetic])
-def arithmetic(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Each arithmetic in turn, as the module's own."""
-    made = request.param()
-    monkeypatch.setattr(bls, "_arithmetic", lambda: made)
-    bls._sum_of.cache_clear()
-    return made
-
-
 @pytest.mark.parametrize(("secret", "message", "signature"), VECTORS)
-def test_published_vectors(arithmetic: Any, secret: str, message: str, signature: str) -> None:
+def test_published_vectors(secret: str, message: str, signature: str) -> None:
     assert bls.sign(int(secret, 16), bytes.fromhex(message)).hex() == signature
 
 
-def test_keys_signatures_and_proofs_are_the_oracle_s(arithmetic: Any) -> None:
+def test_keys_signatures_and_proofs_are_the_oracle_s() -> None:
     secret = Oracle.KeyGen(b"\1" * 32)
     assert bls.key_from_seed(b"\1" * 32) == secret
     assert bls.public_key(secret) == Oracle.SkToPk(secret)
@@ -56,7 +45,7 @@ def test_keys_signatures_and_proofs_are_the_oracle_s(arithmetic: Any) -> None:
     assert bls.prove_possession(secret) == Oracle.PopProve(secret)
 
 
-def test_an_aggregate_is_the_oracle_s_and_holds_for_just_its_keys_and_message(arithmetic: Any) -> None:
+def test_an_aggregate_is_the_oracle_s_and_holds_for_just_its_keys_and_message() -> None:
     signature = bls.aggregate(SHARES)
     assert signature == Oracle.Aggregate(SHARES)
     assert bls.verify_aggregate(KEYS, b"message", signature) == tuple(KEYS)
@@ -72,7 +61,7 @@ def test_a_key_counts_once_in_an_aggregate() -> None:
         bls.verify_aggregate([], b"message", SHARES[0])
 
 
-def test_a_proof_of_possession_is_no_signature_and_the_other_way_round(arithmetic: Any) -> None:
+def test_a_proof_of_possession_is_no_signature_and_the_other_way_round() -> None:
     proof = bls.prove_possession(SECRETS[0])
     assert bls.verify_possession(KEYS[0], proof) == KEYS[0]
     with pytest.raises(bls.BlsError):
@@ -88,7 +77,7 @@ def test_a_key_made_from_another_has_no_proof_of_possession() -> None:
 
 
 @pytest.mark.parametrize("key", [IDENTITY_KEY, NOT_IN_GROUP, bytes(48), b"\xff" * 48, KEYS[0][:-1], b""])
-def test_a_key_that_is_none_is_refused_before_it_is_used(arithmetic: Any, key: bytes) -> None:
+def test_a_key_that_is_none_is_refused_before_it_is_used(key: bytes) -> None:
     with pytest.raises(bls.BlsError):
         bls.verify(key, b"message", SHARES[0])
     with pytest.raises(bls.BlsError):
@@ -96,12 +85,12 @@ def test_a_key_that_is_none_is_refused_before_it_is_used(arithmetic: Any, key: b
 
 
 @pytest.mark.parametrize("signature", [IDENTITY_SIGNATURE, bytes(96), b"\xff" * 96, SHARES[0][:-1], b""])
-def test_a_signature_that_is_none_is_refused(arithmetic: Any, signature: bytes) -> None:
+def test_a_signature_that_is_none_is_refused(signature: bytes) -> None:
     with pytest.raises(bls.BlsError, match="does not hold"):
         bls.verify(KEYS[0], b"message", signature)
 
 
-def test_signatures_that_are_none_are_not_aggregated(arithmetic: Any) -> None:
+def test_signatures_that_are_none_are_not_aggregated() -> None:
     with pytest.raises(bls.BlsError):
         bls.aggregate([SHARES[0], bytes(96)])
     with pytest.raises(bls.BlsError, match="found none"):
