@@ -80,7 +80,9 @@ class EmbeddedEngine:
             with self._layout.log.open(errors="replace") as file:
                 return {"embedded": [line.rstrip("\n") for line in deque(file, maxlen=lines)]}
         except FileNotFoundError:
-            return {"embedded": []}
+            raise NotRunningError(
+                f"nothing was logged in {self._layout.root}: start the consortium with `shirushi consortium up`"
+            ) from None
 
     def _steer(self, action: str, member_id: str, kind: str | None) -> None:
         if kind is not None:

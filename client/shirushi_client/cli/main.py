@@ -28,7 +28,7 @@ OUTPUT_CLOSED = 141
 SUMMARIES = {
     "consortium": "Bring a consortium up or down, or show its status.",
     "member": "Make a member's keys, pass public bundles around, renew and revoke certificates.",
-    "channel": "Build the channel's genesis block from the members' bundles.",
+    "channel": "Build the genesis block, look at the channel's configuration, change it together.",
     "chaincode": "Show, package and upgrade the chaincode of a consortium on real Fabric.",
     "issue": "Issue certificates: anchor files on the ledger and write their receipts.",
     "verify": "Verify files with their receipts against the members.",

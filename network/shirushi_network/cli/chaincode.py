@@ -157,6 +157,7 @@ def _next(topology: Topology, version: str | None, endorsement: str | None) -> T
 
 def _layout(data: Path | None) -> Layout:
     layout = layout_of(data)
+    topology_of(layout)  # a folder without a consortium is named as that
     choice = read_choice(layout.engine)
     if choice is None or choice.name is EngineName.EMBEDDED:
         raise ConsortiumError(
