@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tests.fabric.chaincode_thread import ServedChaincode, served
@@ -15,6 +16,17 @@ from tests.support.fabric_binaries import fabric_binary
 from tests.support.peer_chaincode import PeerChaincode
 
 from shirushi_network.layout import Layout
+
+HERE = Path(__file__).parent
+PATIENCE = 300
+"""Seconds a test here may take: orderers that lost their leader, or that came back, have timers of their own."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give tests of real nodes more time than others, unless they say what they need."""
+    for item in items:
+        if item.path.is_relative_to(HERE) and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(PATIENCE))
 
 
 @pytest.fixture(scope="session")
