@@ -13,7 +13,6 @@ from enum import StrEnum
 
 from shirushi_core.errors import InvalidInputError
 from shirushi_core.proofs import fields
-from shirushi_core.proofs.anchor import IssuanceAnchor
 from shirushi_core.proofs.canonical import MAX_INTEGER, Json, decode_canonical, encode
 from shirushi_core.proofs.status import StatusRecord
 from shirushi_core.proofs.tiles import MAX_ENTRY_BYTES
@@ -62,11 +61,6 @@ class StatusEntry:
             block=fields.an_integer(members["block"], "status entry: block"),
             root=fields.hash_bytes(members["root"], "status entry: root"),
         )
-
-
-def issuance_entry(anchor: IssuanceAnchor) -> bytes:
-    """Return the entry of an issuance anchor: what a receipt's inclusion proof is about."""
-    return encode({"anchor": anchor.to_json(), "kind": Kind.ISSUANCE.value})
 
 
 def read_event(payload: bytes) -> list[Mapping[str, Json]]:

@@ -12,16 +12,13 @@ reinstated has a record that says so. Nodes are kept by their hash, so every ear
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Protocol
 
 from shirushi_core.errors import InvalidInputError
 from shirushi_core.proofs import fields
-from shirushi_core.proofs.canonical import encode
 from shirushi_core.proofs.merkle import HASH_SIZE, ProofError
-from shirushi_core.proofs.status import StatusRecord
 
 KEY_BITS = 8 * HASH_SIZE
 EMPTY = bytes(HASH_SIZE)
@@ -108,16 +105,6 @@ class StatusProof:
         return cls(tuple(siblings), found)
 
 
-def status_key(record: StatusRecord) -> bytes:
-    """Return the key of a record: its commitment, or its batch id where it is of a whole batch."""
-    return record.batch_id if record.commitment is None else record.commitment
-
-
-def record_hash(record: StatusRecord) -> bytes:
-    """Return SHA-256 of a record's canonical JSON."""
-    return sha256(encode(record.to_json())).digest()
-
-
 def insert(store: NodeStore, root: bytes, key: bytes, value: bytes) -> bytes:
     """Return the root of the tree with a key's record hash set; raises ProofError if a node is missing from the store."""
     fields.check_hash(key, "status tree: key")
@@ -129,13 +116,6 @@ def insert(store: NodeStore, root: bytes, key: bytes, value: bytes) -> bytes:
     for depth in range(len(siblings) - 1, -1, -1):
         node = _put(store, _NODE, *_ordered(key, depth, node, siblings[depth]))
     return node
-
-
-def insert_all(store: NodeStore, root: bytes, records: Iterable[StatusRecord]) -> bytes:
-    """Return the root after records, in order: a later one of the same key takes the place of an earlier."""
-    for record in records:
-        root = insert(store, root, status_key(record), record_hash(record))
-    return root
 
 
 def prove(store: NodeStore, root: bytes, key: bytes) -> StatusProof:
