@@ -33,6 +33,9 @@ SUBMIT_SECONDS = 30.0
 DISCOVERY_SECONDS = 60.0
 """How long peers that have just joined may take to find each other by gossip."""
 
+SETTLING_SECONDS = 15.0
+"""How long a peer may take to commit a block that others have committed already."""
+
 RETRY_SECONDS = 0.5
 
 # What a gateway answers while its peer does not know the others yet, or orderers have no leader.
@@ -153,9 +156,21 @@ async def commit(layout: Layout, topology: Topology, member: Member, wanted: Def
     try:
         await _submit(layout, topology, member, function, argument, approving, DISCOVERY_SECONDS)
     except DeploymentError:
-        # Another member, on its own machine, may have committed it at the same moment.
-        if await approvals(layout, topology, member, wanted) is not None:
+        # Another member, on its own machine, may have committed it at the same moment; this peer hears of it last.
+        if not await _becomes_committed(layout, topology, member, wanted):
             raise
+
+
+async def _becomes_committed(layout: Layout, topology: Topology, member: Member, wanted: Definition) -> bool:
+    """Say whether a member's own peer commits, within SETTLING_SECONDS, a definition that it does not have yet."""
+    try:
+        async with asyncio.timeout(SETTLING_SECONDS):
+            while True:
+                if await approvals(layout, topology, member, wanted) is None:
+                    return True
+                await asyncio.sleep(RETRY_SECONDS)
+    except TimeoutError:
+        return False
 
 
 async def deploy(
