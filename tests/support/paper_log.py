@@ -184,7 +184,7 @@ class PaperLog:
         self.roots: dict[int, bytes] = {}  # status root by size
         self.block = 0
         self.records: dict[bytes, StatusRecord] = {}
-        self._issuer: dict[bytes, IssuerRecord] = {}
+        self.anchors: list[IssuanceAnchor] = []
 
     def add_block(
         self,
@@ -196,9 +196,10 @@ class PaperLog:
         """Log what a block carries and return the head after it."""
         self.block += 1
         for issuer in issuers:
-            self._issuer[issuer_entry(issuer)] = issuer
             self.entries.append(issuer_entry(issuer))
-        self.entries += [issuance_entry(anchor) for anchor in anchors]
+        for anchor in anchors:
+            self.anchors.append(anchor)
+            self.entries.append(issuance_entry(anchor))
         for record in records:
             self.entries.append(entry_bytes({"kind": "revocation", "record": record.to_json()}))
             self.status_root = set_status(self.nodes, self.status_root, record)

@@ -121,25 +121,6 @@ class Receipt:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class BatchEvidence:
-    """What the receipts of a batch share besides their anchor, as text within their canonical bytes: made by `of`."""
-
-    log: str = ""
-    status: str = ""
-
-    @classmethod
-    def of(cls, log: LogEvidence | None, status: StatusEvidence | None) -> BatchEvidence:
-        """Write evidence out."""
-        return cls(
-            "" if log is None else f'"{_LOG}":{encode(log.to_json()).decode()},',
-            "" if status is None else f',"{_STATUS}":{encode(status.to_json()).decode()}',
-        )
-
-
-NO_EVIDENCE = BatchEvidence()
-
-
 def own_part(
     index: int,
     path: Sequence[bytes],
@@ -147,18 +128,35 @@ def own_part(
     certificate_size: int,
     ledger: str,
     salt: bytes,
-    evidence: BatchEvidence = NO_EVIDENCE,
 ) -> bytes:
-    """Return what follows the anchor in a receipt's canonical bytes; receipts of one batch share what is before.
-
-    They share their evidence too, which is written out once for all.
-    """
+    """Return what follows the anchor in a receipt's canonical bytes; receipts of one batch share what is before."""
     nodes = '"' + '","'.join([node.hex() for node in path]) + '"' if path else ""
     return (
         f'"batch":{{"index":{index},"path":[{nodes}]}},'
         f'"certificate":{{"sha256":"{certificate_sha256.hex()}","size":{certificate_size}}},'
-        f'"format":"{FORMAT}","ledger":"{ledger}",{evidence.log}"salt":"{salt.hex()}"{evidence.status}}}\n'
+        f'"format":"{FORMAT}","ledger":"{ledger}","salt":"{salt.hex()}"}}\n'
     ).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class BatchEvidence:
+    """What the receipts of a batch share besides their anchor, as it stands in their canonical bytes: made by `of`."""
+
+    log: bytes = b""
+    status: bytes = b""
+
+    @classmethod
+    def of(cls, log: LogEvidence | None, status: StatusEvidence | None) -> BatchEvidence:
+        """Write evidence out, once for all receipts of a batch."""
+        return cls(
+            b"" if log is None else b'"%s":%s,' % (_LOG.encode(), encode(log.to_json())),
+            b"" if status is None else b',"%s":%s' % (_STATUS.encode(), encode(status.to_json())),
+        )
+
+    def within(self, own: bytes) -> bytes:
+        """Return a receipt's own part (`own_part`) with the evidence in its place."""
+        before, salt, after = own.rpartition(b'"salt":')
+        return b"".join((before, self.log, salt, after[:-2], self.status, b"}\n"))
 
 
 def verify_in_batch(receipt: Receipt) -> Receipt:
