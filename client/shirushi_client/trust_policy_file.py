@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
 from shirushi_core.errors import InvalidInputError, ShirushiError
-from shirushi_core.proofs.policy_update import MAX_POLICY_BYTES, PolicyError, SignedPolicy, parse_trusted
+from shirushi_core.proofs.policy_update import (
+    MAX_POLICY_BYTES,
+    PolicyError,
+    SignedPolicy,
+    parse_trusted,
+    verify_update,
+)
 from shirushi_core.proofs.trust_policy import TrustPolicy
 
 FILE_NAME = "trust-policy.json"
@@ -14,6 +21,34 @@ FILE_NAME = "trust-policy.json"
 
 class TrustPolicyFileError(ShirushiError):
     """A trust policy file that is missing, cannot be read, or is none."""
+
+
+def install_update(present: Path, update: Path, now: float) -> TrustPolicy:
+    """Put a new version in a policy file's place if the present one's members signed it, and return it.
+
+    The present version stays beside it as NAME.vN.json. Raises TrustPolicyFileError, PolicyError.
+    """
+    old, new = read_signed_policy(present, now), read_signed_policy(update, now)
+    policy = verify_update(old.policy, new, int(now))
+    try:
+        kept = present.with_name(f"{present.stem}.v{old.policy.version}{present.suffix}")
+        _write(kept, old.to_bytes())
+        _write(present, new.to_bytes())
+    except OSError as error:
+        raise TrustPolicyFileError(
+            f"the trust policy {present} cannot be written: {(error.strerror or 'error').lower()}"
+        ) from error
+    return policy
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all, and for good."""
+    temporary = path.with_name(f".{path.name}.partial")
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
 
 
 def read_signed_policy(path: Path, now: float | None = None) -> SignedPolicy:
