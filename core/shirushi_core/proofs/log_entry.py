@@ -13,7 +13,9 @@ from enum import StrEnum
 
 from shirushi_core.errors import InvalidInputError
 from shirushi_core.proofs import fields
+from shirushi_core.proofs.anchor import IssuanceAnchor
 from shirushi_core.proofs.canonical import MAX_INTEGER, Json, decode_canonical, encode
+from shirushi_core.proofs.issuer import IssuerRecord
 from shirushi_core.proofs.status import StatusRecord
 from shirushi_core.proofs.tiles import MAX_ENTRY_BYTES
 
@@ -78,6 +80,16 @@ def read_event(payload: bytes) -> list[Mapping[str, Json]]:
 def changed_statuses(entries: Sequence[Mapping[str, Json]]) -> list[StatusRecord]:
     """Return the status records among entries, in order; raises InvalidInputError."""
     return [StatusRecord.from_json(entry["record"]) for entry in entries if entry["kind"] == Kind.REVOCATION]
+
+
+def issuance_entry(anchor: IssuanceAnchor) -> bytes:
+    """Return the log entry of an issuance anchor."""
+    return encode({"anchor": anchor.to_json(), "kind": Kind.ISSUANCE.value})
+
+
+def issuer_entry(record: IssuerRecord) -> bytes:
+    """Return the log entry of an issuer's record."""
+    return encode({"kind": Kind.ISSUER.value, "record": record.to_json()})
 
 
 def entry_bytes(entry: Mapping[str, Json]) -> bytes:

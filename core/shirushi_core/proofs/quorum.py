@@ -9,7 +9,8 @@ names the minute and nothing of the member:
     <base64 root>
     <unix minute>
 
-Members are told apart by their keys in the trust policy, and counted once each.
+A member's share travels as a line of its note: signature type 0xff with the identifier "shirushi/quorum/v1" before the public
+key, the signature being the minute (8 bytes, big-endian) and the 96 bytes. Members are told apart by their keys in the trust policy, and counted once each.
 """
 
 from __future__ import annotations
@@ -20,12 +21,17 @@ from dataclasses import dataclass
 
 from shirushi_core.errors import InvalidInputError
 from shirushi_core.proofs import bls, fields
+from shirushi_core.proofs.canonical import Json
 from shirushi_core.proofs.checkpoint import Checkpoint
+from shirushi_core.proofs.note import UNASSIGNED, NoteError, NoteSignature, VerifierKey
 
 MAX_SIGNERS = 64
 SECONDS = 60
 
+MINUTE_BYTES = 8
+
 _DOMAIN = "shirushi/quorum/v1"
+_FIELDS = frozenset({"minute", "signature", "signers"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,22 @@ class QuorumCertificate:
                 f"quorum certificate: expected a signature of {bls.SIGNATURE_BYTES} bytes, found {len(self.signature)}"
             )
 
+    def to_json(self) -> dict[str, Json]:
+        """Return {"minute": unix minute, "signature": hex, "signers": [member id]}."""
+        return {"minute": self.minute, "signature": self.signature.hex(), "signers": list(self.signers)}
+
+    @classmethod
+    def from_json(cls, value: Json) -> QuorumCertificate:
+        """Parse strictly; raises InvalidInputError."""
+        what = "quorum certificate"
+        members = fields.an_object(value, what, _FIELDS)
+        signers = fields.an_array(members["signers"], f"{what}: signers", 1, MAX_SIGNERS)
+        return cls(
+            minute=fields.an_integer(members["minute"], f"{what}: minute"),
+            signers=tuple(fields.a_text(signer, f"{what}: signer") for signer in signers),
+            signature=fields.hex_bytes(members["signature"], f"{what}: signature", high=bls.SIGNATURE_BYTES),
+        )
+
     @property
     def time(self) -> int:
         """The beginning of the minute, in unix seconds."""
@@ -63,6 +85,24 @@ def quorum_statement(checkpoint: Checkpoint, minute: int) -> bytes:
 def sign_quorum_statement(checkpoint: Checkpoint, minute: int, secret: int) -> bytes:
     """Return one member's share of a quorum certificate."""
     return bls.sign(secret, quorum_statement(checkpoint, minute))
+
+
+def share_key(name: str, public_key: bytes) -> VerifierKey:
+    """Return the verifier key by which a member's share stands in its note; the name is its cosigner's."""
+    return VerifierKey(name, UNASSIGNED, _DOMAIN.encode() + public_key)
+
+
+def sign_share(checkpoint: Checkpoint, name: str, secret: int, minute: int) -> NoteSignature:
+    """Sign the quorum statement, as a line of a member's note."""
+    signature = minute.to_bytes(MINUTE_BYTES, "big") + sign_quorum_statement(checkpoint, minute, secret)
+    return NoteSignature(name, share_key(name, bls.public_key(secret)).key_id, signature)
+
+
+def read_share(signature: NoteSignature, key: VerifierKey) -> tuple[int, bytes]:
+    """Return the minute and the BLS signature of a share by a key; raises NoteError. That it holds, `combine` checks."""
+    if not signature.is_by(key) or len(signature.signature) != MINUTE_BYTES + bls.SIGNATURE_BYTES:
+        raise NoteError(f"expected a share of {key.name}, found other bytes of {signature.name}")
+    return int.from_bytes(signature.signature[:MINUTE_BYTES], "big"), signature.signature[MINUTE_BYTES:]
 
 
 def combine(

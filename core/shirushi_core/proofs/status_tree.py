@@ -1,13 +1,14 @@
-r"""The status tree: a compressed sparse Merkle tree from commitment (or batch id) to status record.
+r"""The compressed sparse Merkle tree that statuses are kept in: from a key to a value, 32 bytes each.
+
+What the keys and values are is in certificate_status.py.
 
 A key is 256 bits, read from the most significant one; 0 goes left. A subtree without keys is 32 zero bytes; one with a single
 key is that leaf, however high it stands; any other is a node over its two halves:
 
-    leaf = SHA-256("shirushi/status-leaf/v1\0" ‖ key ‖ SHA-256(canonical status record))
+    leaf = SHA-256("shirushi/status-leaf/v1\0" ‖ key ‖ value)
     node = SHA-256("shirushi/status-node/v1\0" ‖ left ‖ right)
 
-So the root depends on the records and not on the order in which they came. Nothing is ever deleted: a certificate that is
-reinstated has a record that says so. Nodes are kept by their hash, so every earlier root stays provable.
+So the root depends on the entries and not on the order in which they came. Nothing is ever deleted. Nodes are kept by their hash, so every earlier root stays provable.
 """
 
 from __future__ import annotations
@@ -46,11 +47,11 @@ class StatusProof:
     """What a tree with some root says of one key.
 
     `siblings` are the hashes beside the way from the root down; `found` is the leaf where the way ends, None if nothing is
-    there: the key's own if it has a record, another's if that one stands where the key's would.
+    there: the key's own if it has a value, another's if that one stands where the key's would.
 
     Bytes: number of siblings, 2 bytes big-endian; a bit for each, 1 where it is not empty, from the most significant
     bit on, padded with zeros; those that are not empty, 32 bytes each; 0 for nothing, 1 for another's leaf, 2 for the key's
-    own; then the other's key (1), and the hash of the record (1, 2).
+    own; then the other's key (1), and the value (1, 2).
     """
 
     siblings: tuple[bytes, ...]
@@ -73,7 +74,14 @@ class StatusProof:
     @classmethod
     def from_bytes(cls, data: bytes, key: bytes) -> StatusProof:
         """Parse the byte form strictly; raises InvalidInputError."""
-        reader = _Reader(data)
+        reader = Reader(data)
+        proof = cls.read(reader, key)
+        reader.end()
+        return proof
+
+    @classmethod
+    def read(cls, reader: Reader, key: bytes) -> StatusProof:
+        """Read a proof for a key where a reader stands; raises InvalidInputError."""
         count = int.from_bytes(reader.take(2), "big")
         if count > KEY_BITS:
             raise InvalidInputError(f"status proof: expected at most {KEY_BITS} siblings, found {count}")
@@ -101,14 +109,13 @@ class StatusProof:
             found = (key, reader.take(HASH_SIZE))
         elif kind != _ABSENT:
             raise InvalidInputError(f"status proof: expected an ending of 0, 1 or 2, found {kind}")
-        reader.end()
         return cls(tuple(siblings), found)
 
 
 def insert(store: NodeStore, root: bytes, key: bytes, value: bytes) -> bytes:
-    """Return the root of the tree with a key's record hash set; raises ProofError if a node is missing from the store."""
+    """Return the root of the tree with a key's value set; raises ProofError if a node is missing from the store."""
     fields.check_hash(key, "status tree: key")
-    fields.check_hash(value, "status tree: record hash")
+    fields.check_hash(value, "status tree: value")
     siblings, found = _walk(store, root, key)
     node = _put(store, _LEAF, key, value)
     if found is not None and found[0] != key:
@@ -125,14 +132,21 @@ def prove(store: NodeStore, root: bytes, key: bytes) -> StatusProof:
 
 
 def verify_status(proof: StatusProof, root: bytes, key: bytes) -> bytes | None:
-    """Return the hash of a key's record in the tree with this root, None if it has none there; raises ProofError."""
+    """Return a key's value in the tree with this root, None if it has none there; raises ProofError."""
+    node = proved_root(proof, key)
+    if node != root:
+        raise ProofError(f"status proof: expected root {root.hex()}, it leads to {node.hex()}")
+    return proof.found[1] if proof.found is not None and proof.found[0] == key else None
+
+
+def proved_root(proof: StatusProof, key: bytes) -> bytes:
+    """Return the root of the tree that a proof for a key is about; raises ProofError if no tree has such a proof."""
     if len(proof.siblings) > KEY_BITS or len(key) != HASH_SIZE:
         raise ProofError("status proof: too many siblings, or a key that is none")
-    present = proof.found is not None and proof.found[0] == key
     if proof.found is None:
         node = EMPTY
     else:
-        if not present and _common_bits(proof.found[0], key) < len(proof.siblings):
+        if proof.found[0] != key and _common_bits(proof.found[0], key) < len(proof.siblings):
             raise ProofError("status proof: it ends at a leaf that is not on the key's way")
         node = leaf_hash(*proof.found)
     for depth in range(len(proof.siblings) - 1, -1, -1):
@@ -140,9 +154,7 @@ def verify_status(proof: StatusProof, root: bytes, key: bytes) -> bytes | None:
         if node == EMPTY and sibling == EMPTY:
             raise ProofError("status proof: a node over two empty halves, which no tree has")
         node = node_hash(*_ordered(key, depth, node, sibling))
-    if node != root:
-        raise ProofError(f"status proof: expected root {root.hex()}, it leads to {node.hex()}")
-    return proof.found[1] if present and proof.found is not None else None
+    return node
 
 
 def leaf_hash(key: bytes, value: bytes) -> bytes:
@@ -196,12 +208,15 @@ def _common_bits(one: bytes, other: bytes) -> int:
     return KEY_BITS - (int.from_bytes(one, "big") ^ int.from_bytes(other, "big")).bit_length()
 
 
-class _Reader:
+class Reader:
+    """Takes bytes of a proof one after the other; raises InvalidInputError where they end too early, or too late."""
+
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._at = 0
 
     def take(self, count: int) -> bytes:
+        """Return the next bytes."""
         taken = self._data[self._at : self._at + count]
         if len(taken) != count:
             raise InvalidInputError("status proof: it ends too early")
@@ -209,5 +224,6 @@ class _Reader:
         return taken
 
     def end(self) -> None:
+        """Refuse anything that follows."""
         if self._at != len(self._data):
             raise InvalidInputError(f"status proof: {len(self._data) - self._at} bytes too many")
