@@ -11,7 +11,7 @@ core/ledger/kvledger/kv_ledger.go (addBlockCommitHash).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from fabric_protos.common import common_pb2
 from fabric_protos.peer import transaction_pb2
@@ -74,6 +74,7 @@ class CheckedBlock:
     config: ChannelConfig
     transactions: tuple[ValidTransaction, ...]
     after: ChainState
+    config_block: bytes | None = None  # the block itself, if it brings a configuration
 
 
 def check_genesis(block: common_pb2.Block, genesis: common_pb2.Block) -> CheckedBlock:
@@ -121,12 +122,8 @@ def check_block(state: ChainState, block: common_pb2.Block) -> CheckedBlock:
         config_number=state.config_number if config is None else number,
         config=config or state.config,
     )
-    return CheckedBlock(number, state.config, transactions, after)
-
-
-def restored(state: ChainState, config_block: common_pb2.Block) -> ChainState:
-    """Return a state with the configuration of a config block that was checked before."""
-    return replace(state, config=from_config_block(config_block), config_number=config_block.header.number)
+    config_block = None if config is None else block.SerializeToString()
+    return CheckedBlock(number, state.config, transactions, after, config_block)
 
 
 def _check_header(state: ChainState, block: common_pb2.Block) -> None:

@@ -6,6 +6,7 @@ not committed is written again with the same bytes. Source: C2SP tlog-tiles.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -76,14 +77,12 @@ class TileFiles:
         """Return the file at a path if it is full, or the partial one that has at least a width."""
         for _ in range(_ATTEMPTS):  # it may grow while it is looked for
             candidates = [path] if width == TILE_WIDTH else [f"{path}.p/{width}", path]
-            try:
+            with contextlib.suppress(OSError):
                 candidates += [
                     f"{path}.p/{file.name}"
                     for file in (self._folder / f"{path}.p").iterdir()
                     if int(file.name) > width
                 ]
-            except OSError:
-                pass
             for candidate in candidates:
                 try:
                     return self._read(candidate)
