@@ -6,7 +6,7 @@ Source: core/peer/deliverevents.go, common/deliver/deliver.go, orderer/ab.proto;
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
@@ -52,7 +52,7 @@ class Deliverer:
             response_deserializer=events_pb2.DeliverResponse.FromString,
         )
 
-    async def blocks(self, start: int) -> AsyncIterator[common_pb2.Block]:
+    async def blocks(self, start: int) -> AsyncGenerator[common_pb2.Block]:
         """Yield the peer's blocks from a number on, and wait for those to come; raises DeliverError when that ends."""
         first = ab_pb2.SeekPosition(specified=ab_pb2.SeekSpecified(number=start))
         last = ab_pb2.SeekPosition(specified=ab_pb2.SeekSpecified(number=_LAST))
@@ -79,7 +79,7 @@ class Deliverer:
 
     async def _seek(
         self, start: ab_pb2.SeekPosition, stop: ab_pb2.SeekPosition
-    ) -> AsyncIterator[common_pb2.Block]:
+    ) -> AsyncGenerator[common_pb2.Block]:
         call = self._deliver()
         try:
             await call.write(seek_envelope(self._ledger, self._identity, self._clock, start, stop))

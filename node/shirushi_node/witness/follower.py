@@ -61,12 +61,12 @@ class Follower:
         self.problem: str | None = None  # why the peer cannot be followed now
         self.stopped: str | None = None  # why it is not followed any more
         self._connected = False
-        self._live = False
+        self.live = False  # whether it was level with the peer since it is connected: from then on every head is signed
 
     @property
     def level(self) -> bool:
         """Whether every block that the peer is known to have is taken in."""
-        return self._live and self.stopped is None and self.peer_height == self._store.chain.next_number
+        return self.live and self.stopped is None and self.peer_height == self._store.chain.next_number
 
     @property
     def behind(self) -> int:
@@ -131,8 +131,8 @@ class Follower:
         """Find out how far behind the peer the store is, before the first block comes."""
         self.peer_height = await self._deliverer.newest() + 1
         self._connected, self.problem = True, None
-        self._live = self.behind == 0
-        if self._live:
+        self.live = self.behind == 0
+        if self.live:
             await self.sign_newest()
 
     async def _take_in(self) -> None:
@@ -142,7 +142,7 @@ class Follower:
                 blocks = await self._queue.take()
                 height = self.peer_height or 0
                 await loop.run_in_executor(self._worker, self._work, blocks, height)
-                self._live = self._live or self._store.chain.next_number >= height
+                self.live = self.live or self._store.chain.next_number >= height
                 self._announce()
         except ShirushiError as error:
             self.stopped = str(error)
@@ -157,7 +157,7 @@ class Follower:
         """Check, derive and commit blocks, and sign: every head once level with the peer, before that the newest only."""
         ready, error = prepare(self._store.chain, blocks)
         heads, failure = self._commit(ready)
-        if self._live:
+        if self.live:
             self._signer.sign(heads)
         elif self._store.chain.next_number >= height:
             self._sign_newest()
