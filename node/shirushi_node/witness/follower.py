@@ -61,6 +61,7 @@ class Follower:
         self.problem: str | None = None  # why the peer cannot be followed now
         self.stopped: str | None = None  # why it is not followed any more
         self._connected = False
+        self._ending = False
         self.live = False  # whether it was level with the peer since it is connected: from then on every head is signed
 
     @property
@@ -80,6 +81,10 @@ class Follower:
             tasks.create_task(self._ask())
             await self._take_in()
             reading.cancel()
+
+    def end_soon(self) -> None:
+        """Take in no more than the block that is worked on."""
+        self._ending = True
 
     async def ask_now(self) -> bool:
         """Ask the peer for its newest block, and say whether all up to it is taken in."""
@@ -155,7 +160,7 @@ class Follower:
 
     def _work(self, blocks: Sequence[common_pb2.Block], height: int) -> None:
         """Check, derive and commit blocks, and sign: every head once level with the peer, before that the newest only."""
-        ready, error = prepare(self._store.chain, blocks)
+        ready, error = prepare(self._store.chain, blocks, lambda: self._ending)
         heads, failure = self._commit(ready)
         if self.live:
             self._signer.sign(heads)
@@ -186,10 +191,14 @@ class Follower:
             self._signer.sign([head])
 
 
-def prepare(chain: ChainState, blocks: Sequence[common_pb2.Block]) -> tuple[list[Block], WitnessError | None]:
+def prepare(
+    chain: ChainState, blocks: Sequence[common_pb2.Block], is_ending: Callable[[], bool]
+) -> tuple[list[Block], WitnessError | None]:
     """Check and derive blocks one after the other; returns those before the first that does not hold, and what is wrong with it."""
     done: list[Block] = []
     for block in blocks:
+        if is_ending():
+            break
         try:
             checked = check_block(chain, block)
             done.append(Block(checked, derive(checked)))

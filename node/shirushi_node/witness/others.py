@@ -129,7 +129,7 @@ class Others:
         """Poll the others every so many seconds, for as long as the task runs."""
         while True:
             await asyncio.gather(*(self._poll(other) for other in self._settings.others))
-            await self._in_worker(lambda: [self._compare(other) for other in self._settings.others])
+            await self._in_worker(self._compare_all)
             await asyncio.sleep(seconds)
 
     async def _own_note(self, other: OtherWitness) -> tuple[Checkpoint | None] | None:
@@ -174,6 +174,10 @@ class Others:
         elif seen.follows(kept):
             self._store.signed.keep_other(other.member_id, seen.note)
             self._metrics.others_size.labels(other.member_id).set(seen.checkpoint.size)
+            self._compare(other)
+
+    def _compare_all(self) -> None:
+        for other in self._settings.others:
             self._compare(other)
 
     def _compare(self, other: OtherWitness) -> None:

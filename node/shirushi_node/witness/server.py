@@ -11,7 +11,7 @@ import ssl
 import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from aiohttp import web
 
@@ -49,6 +49,7 @@ _IMMUTABLE = "public, max-age=31536000, immutable"
 _SHORT = "public, max-age=60"
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,15}")
 
+Result = TypeVar("Result")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -67,6 +68,10 @@ class Witness(Protocol):
 
     def note_of(self, member_id: str) -> SignedNote | None:
         """Return the newest note seen with a member's cosignature."""
+        ...
+
+    async def prove(self, work: Callable[[], Result]) -> Result:
+        """Return what some work on the store gives, done in a thread."""
         ...
 
     async def wait_until(self, reached: Callable[[], bool], seconds: float) -> None:
@@ -194,7 +199,7 @@ class WitnessServer:
             await self._witness.wait_until(lambda: self._has(asked.batches), asked.wait)
             anchored = proofs.first_head_with(store, asked.batches) if asked.head == ANCHORED else None
             head = anchored or await self._newest_head()
-        answer = await asyncio.to_thread(
+        answer = await self._witness.prove(
             lambda: proofs.answer(store, asked, head, self._witness.note).to_bytes()
         )
         return web.Response(body=answer, content_type=_JSON)
@@ -214,7 +219,9 @@ class WitnessServer:
         commitment = fields.hash_bytes(request.match_info["commitment"], "commitment")
         size = request.query.get("size")
         head = await self._newest_head() if size is None else self._head(_number(size, "size"))
-        found = await asyncio.to_thread(lambda: proofs.statuses(self._witness.store, head, batch, commitment))
+        found = await self._witness.prove(
+            lambda: proofs.statuses(self._witness.store, head, batch, commitment)
+        )
         return _json({"size": head.size, **found.to_json()})
 
     async def _tile(self, request: web.Request) -> web.Response:
@@ -230,7 +237,7 @@ class WitnessServer:
             read = lambda: store.files.tile(tile)  # noqa: E731
         if index * TILE_WIDTH + width > available:
             raise _not_found(f"there is no {path} in a log of {store.size} entries")
-        data = await asyncio.to_thread(read)
+        data = await self._witness.prove(read)
         caching = _IMMUTABLE if width == TILE_WIDTH else _SHORT
         return web.Response(body=data, content_type=_BYTES, headers={"Cache-Control": caching})
 
@@ -242,7 +249,7 @@ class WitnessServer:
         return web.Response(body=self._witness.metrics_text(), headers={"Content-Type": CONTENT_TYPE})
 
     async def _path(self, prove: Callable[[], list[bytes]]) -> web.Response:
-        path = await asyncio.to_thread(prove)
+        path = await self._witness.prove(prove)
         return _json({"path": [node.hex() for node in path]})
 
     async def _newest_note(self) -> SignedNote:

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
+from typing import TypeVar
 
 from fabric_protos.common import common_pb2
 from google.protobuf.message import DecodeError
@@ -39,6 +40,11 @@ TICK_SECONDS = 1.0
 
 REFRESH_PAUSE = 5.0
 """Seconds before the peer is asked again for the sake of a new minute's signature, if it did not answer."""
+
+PROVERS = 2
+"""Threads that make proofs."""
+
+Result = TypeVar("Result")
 
 _log = logging.getLogger(__name__)
 
@@ -76,9 +82,7 @@ class WitnessService:
         except DecodeError:
             raise InvalidInputError("the genesis block is no common.Block") from None
         async with AsyncExitStack() as stack:
-            worker = ThreadPoolExecutor(1, thread_name_prefix=f"witness-{self._settings.member_id}")
-            stack.callback(worker.shutdown)
-            running = _Running(self._settings, self._clock, self._poll_seconds, worker)
+            running = _Running(self._settings, self._clock, self._poll_seconds)
             await running.open(genesis, stack)
             server = WitnessServer(running)
             owner = f"the witness of {self._settings.member_id}"
@@ -87,7 +91,7 @@ class WitnessService:
             )
             stack.push_async_callback(server.stop)
             task = asyncio.create_task(running.run(), name=owner)
-            stack.push_async_callback(_end, task)
+            stack.push_async_callback(running.end, task)
             self._stack = stack.pop_all()
         self._running = running
 
@@ -108,13 +112,12 @@ class _Running:
 
     store: LogStore
 
-    def __init__(
-        self, settings: WitnessSettings, clock: Clock, poll_seconds: float, worker: ThreadPoolExecutor
-    ) -> None:
+    def __init__(self, settings: WitnessSettings, clock: Clock, poll_seconds: float) -> None:
         self._settings = settings
         self._clock = clock
         self._poll_seconds = poll_seconds
-        self._worker = worker
+        self._writing = ThreadPoolExecutor(1, f"witness-{settings.member_id}")
+        self._proving = ThreadPoolExecutor(PROVERS, f"proofs-{settings.member_id}")
         self._metrics = Metrics(other.member_id for other in settings.others)
         self._changed = asyncio.Event()  # replaced at each commit and signature
         self._refreshing = asyncio.Lock()
@@ -123,10 +126,11 @@ class _Running:
 
     async def open(self, genesis: common_pb2.Block, stack: AsyncExitStack) -> None:
         """Open everything, to be closed with the stack."""
-        loop = asyncio.get_running_loop()
         settings = self._settings
-        self.store = await loop.run_in_executor(self._worker, LogStore.open, settings.folder, genesis)
+        self.store = await asyncio.to_thread(LogStore.open, settings.folder, genesis)
         stack.callback(self.store.close)
+        for executor in (self._writing, self._proving):  # which end before the store is closed
+            stack.push_async_callback(asyncio.to_thread, executor.shutdown)
         if self.store.chain.config.channel_id != settings.ledger:
             raise InvalidInputError(
                 f"the genesis block is of ledger {self.store.chain.config.channel_id}, expected {settings.ledger}"
@@ -136,10 +140,19 @@ class _Running:
         stack.push_async_callback(client.close)
         deliverer = Deliverer(settings, self._clock)
         stack.push_async_callback(deliverer.close)
-        self._follower = Follower(deliverer, self.store, self._signer, self._worker, self._announce)
+        self._follower = Follower(deliverer, self.store, self._signer, self._writing, self._announce)
         self._others = Others(
-            settings, client, self.store, self._signer, self._worker, self._metrics, self._clock
+            settings, client, self.store, self._signer, self._writing, self._metrics, self._clock
         )
+
+    async def end(self, task: asyncio.Task[None]) -> None:
+        """End the task that runs all others."""
+        self._follower.end_soon()
+        task.cancel()
+        await asyncio.wait([task])
+
+    async def prove(self, work: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._proving, work)
 
     async def run(self) -> None:
         """Run all tasks until cancelled."""
@@ -258,8 +271,3 @@ class _Running:
     def _announce(self) -> None:
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.wait([task])

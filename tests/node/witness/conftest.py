@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.anchored_chain import AnchoredChain, AnchoredConsortium
+
+
+@pytest.fixture(scope="session")
+def consortium() -> AnchoredConsortium:
+    return AnchoredConsortium()
+
+
+@pytest.fixture
+def chain(consortium: AnchoredConsortium, tmp_path: Path) -> Iterator[AnchoredChain]:
+    """A chain with nothing but its genesis block."""
+    made = AnchoredChain(consortium, tmp_path / "ledger")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+async def issued(chain: AnchoredChain) -> AnchoredChain:
+    """A chain of seven blocks: genesis, three votes for the city, two issuances, two revocations and a reinstatement."""
+    await chain.register()
+    await chain.issue(3, 4)
+    await chain.revoke(3, 0, 1, change_id="one", status="suspended")
+    await chain.revoke(3, 0, change_id="two", status="valid", reason="investigation_closed")
+    return chain
