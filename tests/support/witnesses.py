@@ -193,6 +193,15 @@ async def until(reached: Callable[[], object], what: str = "it") -> None:
         await asyncio.sleep(0.01)
 
 
+def signs(service: WitnessService, block: int) -> bool:
+    """Say whether a witness has taken in all blocks below a number, and signed the newest head."""
+    running, status = service._running, service.status()
+    if running is None or status.block != block or status.refusing is not None:
+        return False
+    newest = running.store.signed.newest
+    return (0 if newest is None else newest.checkpoint.size) == status.size
+
+
 @asynccontextmanager
 async def http() -> AsyncIterator[aiohttp.ClientSession]:
     """Return a client that trusts the witnesses' TLS root."""

@@ -197,9 +197,7 @@ def test_an_approval_that_is_not_written_stops_the_log(issued: AnchoredChain) ->
 
 
 async def test_endorsements_by_two_members_of_five_stop_the_log(issued: AnchoredChain) -> None:
-    made = await issued.transaction(
-        issued.city.submitter, "issue", issued.city.issuance(9), endorsers=(1, 2)
-    )
+    made = await issued.transaction(issued.city.submitter, "issue", issued.city.issuance(9), endorsers=(1, 2))
     issued.append([made])
     stops(issued, "expected endorsements of 3 of 5 members, found 2")
 

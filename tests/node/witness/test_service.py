@@ -21,6 +21,7 @@ from tests.support.witnesses import (
     http,
     keys_of,
     note_by,
+    signs,
     until,
 )
 
@@ -52,12 +53,9 @@ def alone(witnesses: Witnesses, **options: object) -> WitnessService:
 
 
 async def signing(*services: WitnessService, block: int) -> None:
-    """Wait until witnesses have taken in all blocks below a number and sign."""
+    """Wait until witnesses have taken in all blocks below a number, and signed the newest head."""
     for service in services:
-        await until(
-            lambda service=service: service.status().block == block and service.status().refusing is None,
-            f"signing by {service.address}",
-        )
+        await until(lambda service=service: signs(service, block), f"signing by {service.address}")
 
 
 async def fetch(service: WitnessService, path: str = "checkpoint") -> SignedNote:
@@ -241,7 +239,9 @@ async def test_an_old_backup_refuses_until_it_has_caught_up(
         restored = WitnessService(witnesses.settings())
         await restored.start()
         try:
-            await until(lambda: "signed a head of 18 before" in (restored.status().refusing or ""), "refusing")
+            await until(
+                lambda: "signed a head of 18 before" in (restored.status().refusing or ""), "refusing"
+            )
             note = await fetch(restored)
             assert Checkpoint.from_text(note.text).size == 16, "its own old signature is all it has"
             peer.store.limit = None
@@ -295,7 +295,9 @@ async def test_a_block_that_does_not_hold_stops_the_witness_and_says_which(
     service = alone(witnesses)
     await service.start()
     try:
-        await until(lambda: "block 5 of the peer is not taken" in (service.status().refusing or ""), "stopping")
+        await until(
+            lambda: "block 5 of the peer is not taken" in (service.status().refusing or ""), "stopping"
+        )
         assert (service.status().block, service.status().last_cosigned) == (5, None)
         async with http() as session, session.get(f"https://{service.address}/health") as response:
             assert response.status == 503
