@@ -152,6 +152,17 @@ class AnchoredChain:
             [await self.transaction(self.city.submitter, "issue", self.city.issuance(size)) for size in sizes]
         )
 
+    async def issue_types(self, *document_types: str) -> Any:
+        """Add a block with a small batch for each document type, and return it: many batches that cost little."""
+        return self.append(
+            [
+                await self.transaction(
+                    self.city.submitter, "issue", self.city.issuance(3, document_type=document_type)
+                )
+                for document_type in document_types
+            ]
+        )
+
     async def revoke(self, size: int, *indexes: int | None, change_id: str, **changes: Any) -> Any:
         """Add a block in which certificates of a batch (None: the batch) get another status."""
         request = self.city.request(

@@ -204,7 +204,12 @@ class Others:
     def _report(self, disagreement: Disagreement) -> None:
         if disagreement.member_id not in self.disagreeing:
             self.disagreeing = (*self.disagreeing, disagreement.member_id)
-        if self._evidence.keep(disagreement):
+        try:
+            is_new = self._evidence.keep(disagreement)
+        except ShirushiError as error:
+            _log.error("witness: %s", error)
+            return
+        if is_new:
             _log.error(
                 "the witness of %s %s; evidence is in %s/disagreements/%s; theirs:\n%s\nours:\n%s",
                 disagreement.member_id,
