@@ -12,7 +12,7 @@ from shirushi_client.hashing import digest_bytes
 from shirushi_client.issuer.batch import Batch, ReceiptCheckError, checked_receipts, restore_batch, seal_batch
 from shirushi_client.issuer.receipt_check import ReceiptCheck
 from shirushi_core.proofs.anchor import IssuanceAnchor
-from shirushi_core.proofs.receipt import Receipt, own_part, verify_file, verify_in_batch
+from shirushi_core.proofs.receipt import BatchEvidence, Receipt, own_part, verify_file, verify_in_batch
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 
@@ -51,7 +51,7 @@ def own(batch: Batch, index: int) -> bytes:
 @given(st.integers(1, 40))
 def test_every_receipt_is_one_that_a_recipient_can_check(size: int) -> None:
     batch = a_batch(size)
-    for index, data in enumerate(checked_receipts(batch, an_anchor(batch), range(size))):
+    for index, data in enumerate(checked_receipts(batch, an_anchor(batch), BatchEvidence(), range(size))):
         receipt = Receipt.from_bytes(data)
         certificate = batch.certificates[index]
         verify_file(verify_in_batch(receipt), certificate.sha256, certificate.size)
@@ -92,7 +92,9 @@ def test_a_restored_batch_makes_the_same_receipts() -> None:
     batch = a_batch(5)
     again = restore_batch(batch.certificates, b"".join(batch.salts), batch.statement, batch.seal)
     anchor = an_anchor(batch)
-    assert list(checked_receipts(again, anchor, range(5))) == list(checked_receipts(batch, anchor, range(5)))
+    assert list(checked_receipts(again, anchor, BatchEvidence(), range(5))) == list(
+        checked_receipts(batch, anchor, BatchEvidence(), range(5))
+    )
 
 
 @pytest.mark.parametrize("index", [0, 2])
@@ -112,12 +114,12 @@ def test_a_receipt_that_does_not_prove_its_certificate_is_not_handed_out(index: 
         paths[index] = paths[index][:-1]
         batch = replace(batch, paths=paths)
     with pytest.raises(ReceiptCheckError, match=f"certificate {index}"):
-        list(checked_receipts(batch, an_anchor(batch), range(3)))
+        list(checked_receipts(batch, an_anchor(batch), BatchEvidence(), range(3)))
     others = [each for each in range(3) if each != index]
-    assert len(list(checked_receipts(batch, an_anchor(batch), others))) == 2
+    assert len(list(checked_receipts(batch, an_anchor(batch), BatchEvidence(), others))) == 2
 
 
 def test_an_anchor_of_another_batch_makes_no_receipts() -> None:
     batch, other = a_batch(3), a_batch(3)
     with pytest.raises(ReceiptCheckError):
-        list(checked_receipts(batch, an_anchor(other), [0]))
+        list(checked_receipts(batch, an_anchor(other), BatchEvidence(), [0]))

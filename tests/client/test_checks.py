@@ -26,7 +26,7 @@ from shirushi_client.verifier.evidence import MemberAnswers, Silence, Statuses
 from shirushi_client.verifier.messages import REASONS_JA, SENTENCES
 from shirushi_core.proofs.anchor import IssuanceAnchor
 from shirushi_core.proofs.issuer import IssuerKey, IssuerRecord, IssuerState, KeyUse
-from shirushi_core.proofs.receipt import Receipt
+from shirushi_core.proofs.receipt import BatchEvidence, Receipt
 from shirushi_core.proofs.report import CheckName, Result, Verdict, decide
 from shirushi_core.proofs.status import Reason, Status, StatusRecord, Successor
 
@@ -60,7 +60,7 @@ def a_receipt(*, ledger: str = "shirushi-test", anchored_at: int = ANCHORED, **c
         **(options | changes),
     )
     anchor = IssuanceAnchor(batch.statement, batch.seal, anchored_at, "0" * 64, 1)
-    (data,) = checked_receipts(batch, anchor, [0])
+    (data,) = checked_receipts(batch, anchor, BatchEvidence(), [0])
     return Receipt.from_bytes(data)
 
 

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from shirushi_client.hashing import digest_bytes
 from shirushi_client.issuer.batch import Batch, ReceiptCheckError, seal_batch
+from shirushi_client.issuer.confirmed import ConfirmedEvidence
 from shirushi_client.issuer.journal import Delivery, Journal, JournalError, Place, State
 from shirushi_core.proofs.anchor import IssuanceAnchor
 
@@ -156,7 +157,7 @@ def test_something_else_is_no_journal(tmp_path: Path) -> None:
 def test_a_journal_of_a_later_version_is_refused(tmp_path: Path) -> None:
     Journal(tmp_path / "j").close()
     _change(tmp_path / "j", "PRAGMA user_version = 99")
-    with pytest.raises(JournalError, match="version 1, found 99"):
+    with pytest.raises(JournalError, match="version 2, found 99"):
         Journal(tmp_path / "j")
 
 
@@ -185,3 +186,15 @@ def test_a_journal_that_cannot_be_written_is_a_typed_error(journal: Journal, tmp
     with pytest.raises(JournalError, match="cannot be used"):
         journal.prepare(a_batch(b"one"), [])
     assert journal.unfinished() == []
+
+
+def test_a_journal_from_before_members_confirmed_anything_is_taken_over(tmp_path: Path) -> None:
+    with Journal(tmp_path / "j") as journal:
+        row = journal.prepare(a_batch(b"one"), [])
+    _change(tmp_path / "j", "ALTER TABLE batches DROP COLUMN evidence")
+    _change(tmp_path / "j", "PRAGMA user_version = 1")
+    with Journal(tmp_path / "j") as journal:
+        assert journal.load(row).evidence is None
+        evidence = ConfirmedEvidence(None, None, ("haw",), 3)
+        journal.confirm(row, evidence)
+        assert journal.load(row).evidence == evidence

@@ -15,6 +15,7 @@ import typer
 from shirushi_client.cli import options
 from shirushi_client.cli.output import note, print_json, progress_bar
 from shirushi_client.cli.tally import Tally
+from shirushi_client.evidence_session import open_gatherer
 from shirushi_client.issued_before import look_up
 from shirushi_client.issuer.batch import Order
 from shirushi_client.issuer.existing_receipts import check_existing_receipts
@@ -71,6 +72,8 @@ def issue(
     Of a folder, all files are issued but receipts and hidden files.
     The same bytes issued again as the same type have the same receipt.
     No other receipt that is there already is overwritten.
+    Receipts hold what members confirm; where too few do in time,
+    it is said, and `shirushi refresh` completes them.
     What an interrupted run left over is finished first.
 
     Examples:
@@ -93,12 +96,16 @@ async def _issue(
 ) -> Tally:
     async with open_session(data, ISSUER) as session:
         with Journal(journal_path(session.data)) as journal:
-            async with Issuer(
-                name=session.profile.issuer_id(),
-                seal_key=session.profile.load_seal_key(),
-                ledger=session.ledger,
-                journal=journal,
-            ) as issuer:
+            async with (
+                open_gatherer(session.data) as evidence,
+                Issuer(
+                    name=session.profile.issuer_id(),
+                    seal_key=session.profile.load_seal_key(),
+                    ledger=session.ledger,
+                    journal=journal,
+                    evidence=evidence,
+                ) as issuer,
+            ):
                 resumed = await issuer.resume()
                 _tell_resumed(resumed)
                 tally.begin(resumed)

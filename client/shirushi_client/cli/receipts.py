@@ -27,6 +27,11 @@ def receipt_beside(file: Path) -> Path:
     )
 
 
+def receipt_path(path: Path) -> Path:
+    """Return the receipt file that a path names or has beside it; raises CertificateFileError, ReceiptFileError."""
+    return path if path.name.endswith(SUFFIX) else receipt_beside(path)
+
+
 def load(path: Path) -> Receipt:
     """Return the receipt that a path names or has beside it; a file that is there must be the receipt's own.
 

@@ -38,6 +38,7 @@ class Tally:
         self._fresh = 0
         self._finished = 0
         self._issued_before = 0
+        self._unconfirmed = 0
         self._batches: set[bytes] = set()
         self._found = Found({}, None)
 
@@ -56,6 +57,7 @@ class Tally:
         self._fresh += len(fresh)
         self._finished += len(finished)
         self._issued_before += len(before) - len(finished)
+        self._unconfirmed += sum(each.confirmed is False for each in batch)
         self._batches.update(each.batch_id for each in fresh)
         self.before += before[: LOOKED_UP - len(self.before)]
 
@@ -69,6 +71,8 @@ class Tally:
             "issued": [
                 {
                     "batch_id": each.batch_id.hex(),
+                    "confirmed": each.confirmed,
+                    "confirmed_by": list(each.confirmed_by),
                     "file": each.path,
                     "issued_before": each.issued_before,
                     "receipt": each.receipt_path,
@@ -104,6 +108,11 @@ class Tally:
             note(warning)
         if len(warnings) > SHOWN:
             note(f"and {len(warnings) - SHOWN} more; --json lists them all")
+        if self._unconfirmed:
+            note(
+                f"{self._unconfirmed} of the receipts are not confirmed by enough members yet, and can be verified by asking members "
+                "only: complete them later with `shirushi refresh`"
+            )
         unknown = self._finished + self._issued_before - len(self._found.earlier)
         if self._found.problem is not None:
             note(f"the status of {unknown} issued before could not be learned: {self._found.problem}")

@@ -15,7 +15,7 @@ from shirushi_core.proofs.anchor import IssuanceAnchor
 from shirushi_core.proofs.batch import BatchStatement
 from shirushi_core.proofs.canonical import encode
 from shirushi_core.proofs.commitment import SALT_SIZE, commitment
-from shirushi_core.proofs.receipt import Receipt, own_part, verify_file, verify_in_batch
+from shirushi_core.proofs.receipt import BatchEvidence, Receipt, own_part, verify_file, verify_in_batch
 from shirushi_core.proofs.seal import Seal, make_seal
 
 
@@ -79,11 +79,13 @@ def restore_batch(
     return Batch(certificates, parted, paths, statement, seal)
 
 
-def checked_receipts(batch: Batch, anchor: IssuanceAnchor, indexes: Sequence[int]) -> Iterator[bytes]:
+def checked_receipts(
+    batch: Batch, anchor: IssuanceAnchor, evidence: BatchEvidence, indexes: Sequence[int]
+) -> Iterator[bytes]:
     """Make the receipts of these certificates and check each as a recipient would, before it is handed out.
 
-    Receipts of one batch begin with the same bytes, up to the end of the anchor. So the first is parsed in full; of
-    the others what is the certificate's own is parsed and led to the root. Raises ReceiptCheckError.
+    Receipts of one batch share their anchor and what members confirm of it. So the first is parsed in full; of the others what
+    is the certificate's own is parsed and led to the root. Raises ReceiptCheckError.
     """
     check, beginning = ReceiptCheck(anchor.statement), b""
     for index in indexes:
@@ -93,8 +95,8 @@ def checked_receipts(batch: Batch, anchor: IssuanceAnchor, indexes: Sequence[int
         )
         if not beginning or not check.proves(own, index, salt, certificate):
             beginning = b'{"anchor":' + encode(anchor.to_json()) + b","
-            _check_in_full(beginning + own, index, certificate, anchor)
-        yield beginning + own
+            _check_in_full(beginning + evidence.within(own), index, certificate, anchor)
+        yield beginning + evidence.within(own)
 
 
 def _check_in_full(data: bytes, index: int, certificate: FileDigest, anchor: IssuanceAnchor) -> None:

@@ -1,6 +1,7 @@
 """The issuer: reads certificates, anchors them in batches, checks their receipts and hands them out.
 
-    read + digest → prepare (journal) → submit → committed (journal) → check and write receipts → delivered (journal)
+    read + digest → prepare (journal) → submit → committed (journal) → gather what members confirm (journal)
+        → check and write receipts → delivered (journal)
 
 Each arrow is bounded: a few batches are in work at a time, whatever comes in waits. The journal's module says what a
 crash at each step loses. Blocking work runs in the issuer's own threads: one that works, and some that wait, for more files
@@ -26,6 +27,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from shirushi_client.hashing import FileDigest, digest_bytes, digest_files
 from shirushi_client.issuer.batch import Batch, Order, checked_receipts, seal_batch
 from shirushi_client.issuer.batcher import MAX_COUNT, MAX_WAIT, Batcher
+from shirushi_client.issuer.confirmed import NOT_CONFIRMED, ConfirmedEvidence, EvidenceSource
 from shirushi_client.issuer.journal import Delivery, Entry, Journal, Place, State
 from shirushi_client.issuer.receipt_files import ReceiptWriteError, missing_receipts, write_receipts
 from shirushi_client.ledger_client import IssuingLedger
@@ -53,13 +55,19 @@ class FileToIssue:
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """A certificate whose receipt is on disk; `issued_before` if it is the receipt of an earlier issuance."""
+    """A certificate whose receipt is on disk; `issued_before` if it is the receipt of an earlier issuance.
+
+    `confirmed_by` are the members whose signatures are in the receipt, `confirmed` whether they are a quorum (None: nobody was
+    asked); with fewer the receipt is completed later (`shirushi refresh`).
+    """
 
     path: str
     receipt_path: str
     batch_id: bytes
     tx_id: str
     issued_before: bool
+    confirmed_by: tuple[str, ...] = ()
+    confirmed: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +82,15 @@ class Resumed:
 class _Anchored:
     batch: Batch
     anchor: IssuanceAnchor
+    evidence: ConfirmedEvidence
     receipt_paths: tuple[str, ...]
 
 
 class Issuer:
-    """Issues certificates under one issuer's name; an async context manager. The journal stays its caller's."""
+    """Issues certificates under one issuer's name; an async context manager. The journal stays its caller's.
+
+    `evidence` is where it gathers what members confirm; without it receipts can be verified by asking members only.
+    """
 
     def __init__(
         self,
@@ -87,6 +99,7 @@ class Issuer:
         seal_key: ec.EllipticCurvePrivateKey,
         ledger: IssuingLedger,
         journal: Journal,
+        evidence: EvidenceSource | None = None,
         max_count: int = MAX_COUNT,
         max_wait: float = MAX_WAIT,
         clock: Callable[[], float] = time.time,
@@ -95,6 +108,7 @@ class Issuer:
         self._seal_key = seal_key
         self._ledger = ledger
         self._journal = journal
+        self._evidence = evidence
         self._max_count = max_count
         self._clock = clock
         self._worker = ThreadPoolExecutor(1, "shirushi-issuer")
@@ -188,7 +202,7 @@ class Issuer:
                     for place, file in zip(places, files, strict=True)
                     if place.row == row
                 ]
-                await self._hand_out(of.batch, of.anchor, owed)
+                await self._hand_out(of.batch, of.anchor, of.evidence, owed)
         return [
             Issued(
                 file.path,
@@ -196,6 +210,8 @@ class Issuer:
                 anchored[place.row].batch.statement.batch_id,
                 anchored[place.row].anchor.tx_id,
                 new is None or place.row != new.row,
+                anchored[place.row].evidence.members,
+                None if self._evidence is None else anchored[place.row].evidence.is_complete,
             )
             for file, place in zip(files, places, strict=True)
         ]
@@ -211,7 +227,9 @@ class Issuer:
                 anchored = await self._anchor_all(places, new)
                 for digest, place in zip(digests, places, strict=True):
                     of = anchored[place.row]
-                    (answers[digest, order],) = checked_receipts(of.batch, of.anchor, [place.index])
+                    (answers[digest, order],) = checked_receipts(
+                        of.batch, of.anchor, of.evidence.text, [place.index]
+                    )
             except ShirushiError as error:
                 answers |= {(digest, order): error for digest in digests if (digest, order) not in answers}
         return [answers[request] for request in requests]
@@ -283,11 +301,17 @@ class Issuer:
             del self._anchored[oldest]
 
     async def _hand_out(
-        self, batch: Batch, anchor: IssuanceAnchor, owed: Sequence[tuple[int, str]], *, anew: bool = False
+        self,
+        batch: Batch,
+        anchor: IssuanceAnchor,
+        evidence: ConfirmedEvidence,
+        owed: Sequence[tuple[int, str]],
+        *,
+        anew: bool = False,
     ) -> None:
         """Check and write receipts, and return when they are on disk for good; `anew`: they cannot be there yet."""
         try:
-            await self._in(self._worker, _write, batch, anchor, owed, anew)
+            await self._in(self._worker, _write, batch, anchor, evidence, owed, anew)
         finally:  # when some could not be written, the others are to stay too
             # One sync for all: an fsync of each of thousands of small files takes seconds.
             await self._in(self._waiting, os.sync)
@@ -300,11 +324,27 @@ class Issuer:
         if anchor is None:
             anchor = await self._submit(row, batch)
             await self._in(self._worker, self._journal.commit, row, anchor)
+        evidence = await self._confirmed(row, anchor, entry.evidence)
         if entry.state in (State.PREPARED, State.COMMITTED):
             owed = [(delivery.index, delivery.receipt_path) for delivery in entry.deliveries]
-            await self._hand_out(batch, anchor, owed, anew=anew)
+            await self._hand_out(batch, anchor, evidence, owed, anew=anew)
             await self._in(self._worker, self._journal.deliver, row)
-        return _Anchored(batch, anchor, tuple(delivery.receipt_path for delivery in entry.deliveries))
+        return _Anchored(
+            batch, anchor, evidence, tuple(delivery.receipt_path for delivery in entry.deliveries)
+        )
+
+    async def _confirmed(
+        self, row: int, anchor: IssuanceAnchor, known: ConfirmedEvidence | None
+    ) -> ConfirmedEvidence:
+        """Return what members confirm of a batch: what is known if that is enough, else what they say now."""
+        known = known or NOT_CONFIRMED
+        if self._evidence is None or known.is_complete:
+            return known
+        found = ConfirmedEvidence.of(await self._evidence.of_batch(anchor))
+        if len(found.members) <= len(known.members):
+            return known
+        await self._in(self._worker, self._journal.confirm, row, found)
+        return found
 
     async def _submit(self, row: int, batch: Batch) -> IssuanceAnchor:
         try:
@@ -327,9 +367,15 @@ def _take(files: Iterator[FileToIssue], count: int) -> list[FileToIssue]:
     return list(islice(files, count))
 
 
-def _write(batch: Batch, anchor: IssuanceAnchor, owed: Sequence[tuple[int, str]], anew: bool) -> None:
+def _write(
+    batch: Batch,
+    anchor: IssuanceAnchor,
+    evidence: ConfirmedEvidence,
+    owed: Sequence[tuple[int, str]],
+    anew: bool,
+) -> None:
     """Check receipts, and write those that are not there; ReceiptCheckError comes before any is written."""
     # All are made before any is written: Python is slower when it calls the system in between.
-    checked = list(checked_receipts(batch, anchor, [index for index, _ in owed]))
+    checked = list(checked_receipts(batch, anchor, evidence.text, [index for index, _ in owed]))
     receipts = zip((path for _, path in owed), checked, strict=True)
     write_receipts(receipts if anew else missing_receipts(receipts))

@@ -4,7 +4,7 @@ A batch goes through these states; what a crash in each loses:
 
     (none)     the batch is in memory only          nothing was sent; issue the files again
     prepared   salts, statement and seal on disk    nothing: the same batch is sent again
-    committed  the ledger's anchor on disk too      nothing: the same receipts are written again
+    committed  the ledger's anchor on disk too      nothing: what members confirm is gathered, receipts are written
     delivered  the receipts are on disk             nothing: issuing the same bytes gives the same receipt again
     refused    the ledger's rules refused it        nothing was anchored; issue the files again
 
@@ -30,6 +30,7 @@ from typing import Any, Self
 
 from shirushi_client.hashing import FileDigest
 from shirushi_client.issuer.batch import Batch, restore_batch
+from shirushi_client.issuer.confirmed import ConfirmedEvidence
 from shirushi_core.errors import ShirushiError
 from shirushi_core.proofs.anchor import IssuanceAnchor
 from shirushi_core.proofs.batch import MAX_BATCH_SIZE, BatchStatement
@@ -46,7 +47,7 @@ KEY_BYTES = 20
 _INDEX_BITS = MAX_BATCH_SIZE.bit_length() - 1
 _INDEX_MASK = MAX_BATCH_SIZE - 1
 
-_VERSION = 1
+_VERSION = 2
 _SCHEMA = """
 CREATE TABLE batches (
     row INTEGER PRIMARY KEY,
@@ -58,11 +59,14 @@ CREATE TABLE batches (
     sizes BLOB NOT NULL,
     anchor BLOB,
     deliveries TEXT NOT NULL,
-    reissued INTEGER NOT NULL
+    reissued INTEGER NOT NULL,
+    evidence BLOB
 );
 CREATE INDEX unfinished ON batches (row) WHERE state IN ('prepared', 'committed');
 CREATE TABLE certificates (key BLOB PRIMARY KEY, place INTEGER NOT NULL) WITHOUT ROWID;
 """
+
+_TO_VERSION_2 = "ALTER TABLE batches ADD COLUMN evidence BLOB"
 
 
 class JournalError(ShirushiError):
@@ -96,13 +100,14 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One batch as the journal holds it; `deliveries` are those still owed."""
+    """One batch as the journal holds it; `deliveries` are those still owed, `evidence` what members confirmed of it."""
 
     row: int
     state: State
     batch: Batch
     anchor: IssuanceAnchor | None
     deliveries: tuple[Delivery, ...]
+    evidence: ConfirmedEvidence | None = None
 
 
 class Journal:
@@ -180,6 +185,11 @@ class Journal:
             if reissued:
                 self._index(row, self.load(row).batch)
 
+    def confirm(self, row: int, evidence: ConfirmedEvidence) -> None:
+        """Write down what members confirm of a batch that is committed or delivered, in place of what was there."""
+        with self._transaction():
+            self._execute("UPDATE batches SET evidence = ? WHERE row = ?", (evidence.to_bytes(), row))
+
     def deliver(self, row: int) -> None:
         """Write down that all receipts owed are on disk; where they are is forgotten."""
         with self._transaction():
@@ -204,12 +214,13 @@ class Journal:
     def load(self, row: int) -> Entry:
         """Return one batch; raises JournalError if the journal has none there or it does not fit together."""
         found = self._execute(
-            "SELECT state, statement, seal, salts, digests, sizes, anchor, deliveries FROM batches WHERE row = ?",
+            "SELECT state, statement, seal, salts, digests, sizes, anchor, deliveries, evidence"
+            " FROM batches WHERE row = ?",
             (row,),
         ).fetchone()
         if found is None:
             raise JournalError(f"{self._path}: expected a batch in row {row}, found none")
-        state, statement, seal, salts, digests, sizes, anchor, deliveries = found
+        state, statement, seal, salts, digests, sizes, anchor, deliveries, evidence = found
         return Entry(
             row=row,
             state=State(state),
@@ -221,6 +232,7 @@ class Journal:
             ),
             anchor=None if anchor is None else IssuanceAnchor.from_json(decode(anchor)),
             deliveries=tuple(Delivery(index, path) for index, path in json.loads(deliveries)),
+            evidence=None if evidence is None else ConfirmedEvidence.from_bytes(evidence),
         )
 
     def counts(self) -> Mapping[State, int]:
@@ -312,6 +324,8 @@ def _open(path: Path) -> sqlite3.Connection:
         (version,) = database.execute("PRAGMA user_version").fetchone()
         if version == 0:
             database.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {_VERSION};COMMIT;")
+        elif version == 1:
+            database.executescript(f"BEGIN;{_TO_VERSION_2};PRAGMA user_version = {_VERSION};COMMIT;")
         elif version != _VERSION:
             raise JournalError(f"{path}: expected a journal of version {_VERSION}, found {version}")
     except sqlite3.DatabaseError as error:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
-from shirushi_core.errors import ShirushiError
+from shirushi_core.errors import InvalidInputError, ShirushiError
+from shirushi_core.proofs.receipt import MAX_RECEIPT_BYTES, Receipt
 
 SUFFIX = ".receipt.json"
 
@@ -56,7 +58,7 @@ def write_receipts(receipts: Iterable[tuple[str, bytes]]) -> None:
 
 
 def missing_receipts(receipts: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
-    """Yield those of (path, data) pairs whose file is not there already with the same bytes."""
+    """Yield those of (path, data) pairs whose file is not there already: with the same bytes, or refreshed since."""
     return ((path, data) for path, data in receipts if not _holds(path, data))
 
 
@@ -66,11 +68,30 @@ def _holds(path: str, data: bytes) -> bool:
     except OSError:
         return False
     try:
-        return os.read(descriptor, len(data) + 1) == data
+        with open(descriptor, "rb", closefd=False) as file:
+            there = file.read(MAX_RECEIPT_BYTES + 1)
     except OSError:
         return False
     finally:
         os.close(descriptor)
+    return there == data or _is_refreshed(there, data)
+
+
+def _is_refreshed(there: bytes, data: bytes) -> bool:
+    """Say whether a file holds the same receipt with at least as many signatures: a newer status is not to be lost."""
+    try:
+        found, ours = Receipt.from_bytes(there), Receipt.from_bytes(data)
+    except InvalidInputError:
+        return False
+    return _signatures(found) >= _signatures(ours) and _bare(found) == _bare(ours)
+
+
+def _signatures(receipt: Receipt) -> int:
+    return 0 if receipt.log is None else len(receipt.log.head.note.signatures)
+
+
+def _bare(receipt: Receipt) -> Receipt:
+    return replace(receipt, log=None, status=None, extra={})
 
 
 def _remove(path: str) -> None:

@@ -1,4 +1,7 @@
-"""The receipt: the JSON file that travels with a certificate and proves it."""
+"""The receipt: the JSON file that travels with a certificate and proves it.
+
+It is read in its one form only, canonical JSON and a newline, so that not a byte of it can be changed unseen.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,15 @@ from shirushi_core.proofs import commitment as commitments
 from shirushi_core.proofs import fields, merkle
 from shirushi_core.proofs.anchor import IssuanceAnchor
 from shirushi_core.proofs.batch import MAX_BATCH_SIZE
-from shirushi_core.proofs.canonical import MAX_INTEGER, Json, decode, encode
+from shirushi_core.proofs.canonical import MAX_INTEGER, Json, decode, decode_canonical, encode
+from shirushi_core.proofs.log_evidence import LogEvidence, StatusEvidence
 
 FORMAT = "shirushi/receipt/v1"
 MAX_RECEIPT_BYTES = 256 * 1024
 MAX_PATH = (MAX_BATCH_SIZE - 1).bit_length()
 
 _FIELDS = frozenset({"anchor", "batch", "certificate", "format", "ledger", "salt"})
+_LOG, _STATUS = "log", "status"
 _BATCH_FIELDS = frozenset({"index", "path"})
 _CERTIFICATE_FIELDS = frozenset({"sha256", "size"})
 
@@ -28,11 +33,11 @@ class ReceiptMismatchError(ShirushiError):
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Everything needed to tie one certificate to its issuance anchor.
+    """Everything needed to tie one certificate to its issuance anchor, and what members confirmed of that.
 
     JSON: {"anchor": {...}, "batch": {"index": int, "path": [hex]}, "certificate": {"sha256": hex, "size": int},
-    "format": "shirushi/receipt/v1", "ledger": str, "salt": hex}; fields it does not know are kept in `extra`
-    (top level) and written back.
+    "format": "shirushi/receipt/v1", "ledger": str, "log": {...}, "salt": hex, "status": {...}}; `log` and `status` are left out
+    where there is no such evidence yet. Fields it does not know are kept in `extra` (top level) and written back.
     """
 
     salt: bytes
@@ -41,6 +46,8 @@ class Receipt:
     index: int
     path: tuple[bytes, ...]
     anchor: IssuanceAnchor
+    log: LogEvidence | None = None
+    status: StatusEvidence | None = None
     extra: Mapping[str, Json] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
@@ -50,7 +57,11 @@ class Receipt:
         fields.check_range(self.index, "receipt: batch.index", 0, self.anchor.statement.size - 1)
         if len(self.path) > MAX_PATH:
             raise fields.unexpected("receipt: batch.path", f"at most {MAX_PATH} hashes", self.path)
-        if self.extra and not _FIELDS.isdisjoint(self.extra):
+        if self.status is not None and self.status.head is None and self.log is None:
+            raise InvalidInputError(
+                "receipt: status: expected a checkpoint, of its own or of the log evidence"
+            )
+        if self.extra and not (_FIELDS | {_LOG, _STATUS}).isdisjoint(self.extra):
             raise InvalidInputError("receipt: extra fields cannot have the names of the format's own")
 
     @property
@@ -60,7 +71,7 @@ class Receipt:
 
     def to_json(self) -> dict[str, Json]:
         """Return the JSON form."""
-        return {
+        value: dict[str, Json] = {
             **self.extra,
             "anchor": self.anchor.to_json(),
             "batch": {"index": self.index, "path": [node.hex() for node in self.path]},
@@ -69,26 +80,24 @@ class Receipt:
             "ledger": self.anchor.statement.ledger,
             "salt": self.salt.hex(),
         }
+        if self.log is not None:
+            value[_LOG] = self.log.to_json()
+        if self.status is not None:
+            value[_STATUS] = self.status.to_json()
+        return value
 
     def to_bytes(self) -> bytes:
         """Return the receipt file's bytes (canonical JSON and a final newline)."""
-        if self.extra:
-            return encode(self.to_json()) + b"\n"
-        # A batch is thousands of receipts that share an anchor: write out the canonical form, encode the anchor once.
-        own = own_part(
-            self.index,
-            self.path,
-            self.certificate_sha256,
-            self.certificate_size,
-            self.anchor.statement.ledger,
-            self.salt,
-        )
-        return f'{{"anchor":{_anchor_text(self.anchor)},'.encode() + own
+        return encode(self.to_json()) + b"\n"
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Receipt:
         """Parse a receipt file of at most MAX_RECEIPT_BYTES; raises InvalidInputError."""
-        value = decode(data, max_bytes=MAX_RECEIPT_BYTES)
+        if len(data) > MAX_RECEIPT_BYTES or data[-1:] != b"\n":
+            raise InvalidInputError(
+                f"receipt: expected at most {MAX_RECEIPT_BYTES} bytes, the last a newline"
+            )
+        value = decode_canonical(data[:-1], max_bytes=MAX_RECEIPT_BYTES)
         members = fields.an_object(value, "receipt", _FIELDS, others=True)
         fields.a_constant(members["format"], "receipt: format", FORMAT)
         batch = fields.an_object(members["batch"], "receipt: batch", _BATCH_FIELDS)
@@ -102,7 +111,13 @@ class Receipt:
             index=fields.an_integer(batch["index"], "receipt: batch.index"),
             path=fields.hash_array(batch["path"], "receipt: batch.path", MAX_PATH),
             anchor=anchor,
-            extra={name: member for name, member in members.items() if name not in _FIELDS},
+            log=_read_log(encode(members[_LOG])) if _LOG in members else None,
+            status=_read_status(encode(members[_STATUS])) if _STATUS in members else None,
+            extra={
+                name: member
+                for name, member in members.items()
+                if name not in _FIELDS and name not in (_LOG, _STATUS)
+            },
         )
 
 
@@ -121,6 +136,27 @@ def own_part(
         f'"certificate":{{"sha256":"{certificate_sha256.hex()}","size":{certificate_size}}},'
         f'"format":"{FORMAT}","ledger":"{ledger}","salt":"{salt.hex()}"}}\n'
     ).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class BatchEvidence:
+    """What the receipts of a batch share besides their anchor, as it stands in their canonical bytes: made by `of`."""
+
+    log: bytes = b""
+    status: bytes = b""
+
+    @classmethod
+    def of(cls, log: LogEvidence | None, status: StatusEvidence | None) -> BatchEvidence:
+        """Write evidence out, once for all receipts of a batch."""
+        return cls(
+            b"" if log is None else b'"%s":%s,' % (_LOG.encode(), encode(log.to_json())),
+            b"" if status is None else b',"%s":%s' % (_STATUS.encode(), encode(status.to_json())),
+        )
+
+    def within(self, own: bytes) -> bytes:
+        """Return a receipt's own part (`own_part`) with the evidence in its place."""
+        before, salt, after = own.rpartition(b'"salt":')
+        return b"".join((before, self.log, salt, after[:-2], self.status, b"}\n"))
 
 
 def verify_in_batch(receipt: Receipt) -> Receipt:
@@ -154,5 +190,10 @@ def _read_anchor(canonical: bytes) -> IssuanceAnchor:
 
 
 @lru_cache(maxsize=64)
-def _anchor_text(anchor: IssuanceAnchor) -> str:
-    return encode(anchor.to_json()).decode()
+def _read_log(canonical: bytes) -> LogEvidence:
+    return LogEvidence.from_json(decode(canonical))
+
+
+@lru_cache(maxsize=64)
+def _read_status(canonical: bytes) -> StatusEvidence:
+    return StatusEvidence.from_json(decode(canonical))

@@ -222,7 +222,7 @@ class WitnessServer:
         found = await self._witness.prove(
             lambda: proofs.statuses(self._witness.store, head, batch, commitment)
         )
-        return _json({"size": head.size, **found.to_json()})
+        return _json(found.to_json())
 
     async def _tile(self, request: web.Request) -> web.Response:
         path = f"tile/{request.match_info['rest']}"

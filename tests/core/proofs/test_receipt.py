@@ -62,7 +62,7 @@ def test_a_batch_of_one_has_an_empty_path(single_receipt):
 
 def test_unknown_top_level_fields_are_kept_and_written_back(batch):
     value = batch.receipts[1].to_json() | {"zz_new": {"log": [1, "二"]}, "a": None}
-    receipt = Receipt.from_bytes(json.dumps(value, indent=2).encode())
+    receipt = Receipt.from_bytes(encode(value) + b"\n")
     assert receipt.extra == {"zz_new": {"log": [1, "二"]}, "a": None}
     assert receipt.to_bytes() == encode(value) + b"\n"
     assert verify_in_batch(receipt) is receipt
@@ -179,21 +179,21 @@ def test_a_malformed_receipt_is_refused(batch, path, new):
     value = json.loads(batch.receipts[0].to_bytes())
     set_in(value, path, new)
     with pytest.raises(InvalidInputError):
-        Receipt.from_bytes(json.dumps(value).encode())
+        Receipt.from_bytes(encode(value) + b"\n")
 
 
 def test_errors_name_the_field_what_was_expected_and_what_was_found(batch):
     value = json.loads(batch.receipts[0].to_bytes())
     value["batch"]["index"] = "one"
     with pytest.raises(InvalidInputError, match=r"receipt: batch.index: expected an integer, found 'one'"):
-        Receipt.from_bytes(json.dumps(value).encode())
+        Receipt.from_bytes(encode(value) + b"\n")
 
 
 def test_errors_never_repeat_a_salt(batch):
     value = json.loads(batch.receipts[0].to_bytes())
     value["salt"] = value["salt"].upper()
     with pytest.raises(InvalidInputError) as caught:
-        Receipt.from_bytes(json.dumps(value).encode())
+        Receipt.from_bytes(encode(value) + b"\n")
     assert value["salt"][:8].lower() not in str(caught.value).lower()
 
 
@@ -214,3 +214,18 @@ def test_commitments_take_exact_sizes_only(salt, digest):
 def test_a_commitment_is_the_documented_hash():
     salt, digest = bytes(range(32)), sha256(b"document").digest()
     assert commitment(salt, digest) == sha256(b"shirushi/commitment/v1\0" + salt + digest).digest()
+
+
+@pytest.mark.parametrize("change", ["spaced", "reordered", "no newline", "two newlines", "space before"])
+def test_a_receipt_is_read_in_its_one_form_only(batch, change):
+    data = batch.receipts[0].to_bytes()
+    value = json.loads(data)
+    other = {
+        "spaced": json.dumps(value).encode() + b"\n",
+        "reordered": json.dumps(dict(reversed(value.items())), separators=(",", ":")).encode() + b"\n",
+        "no newline": data[:-1],
+        "two newlines": data + b"\n",
+        "space before": b" " + data,
+    }
+    with pytest.raises(InvalidInputError):
+        Receipt.from_bytes(other[change])

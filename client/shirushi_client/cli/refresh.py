@@ -1,0 +1,105 @@
+"""`shirushi refresh`: receipts with what members confirm now."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shirushi_client.cli import options
+from shirushi_client.cli.output import moment, print_json, progress_bar, say, show_rows
+from shirushi_client.cli.receipts import load, receipt_path
+from shirushi_client.evidence_session import open_policy
+from shirushi_client.issuer.receipt_files import write_receipt
+from shirushi_client.profile import data_folder
+from shirushi_client.trust_policy_file import FILE_NAME, read_policy
+from shirushi_client.witness_client import WitnessError
+from shirushi_core.proofs.canonical import Json
+from shirushi_core.proofs.confirmation import HeadVerifier
+from shirushi_core.proofs.receipt import Receipt
+from shirushi_core.proofs.status import Status, effective_status
+from shirushi_core.proofs.trust_policy import TrustPolicy
+
+FORMAT = "shirushi/refreshed/v1"
+TOGETHER = 1024
+"""Receipts asked for in one request."""
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def refresh(
+    paths: options.FilesOrReceipts,
+    policy: Annotated[
+        Path | None,
+        typer.Option(
+            "--policy",
+            metavar="P",
+            help="The trust policy that names the witnesses. Default: the data folder's.",
+            show_default=False,
+        ),
+    ] = None,
+    data: options.Data = None,
+    as_json: options.Json = False,
+) -> None:
+    """Refresh receipts: ask the members' witnesses for the newest status.
+
+    A receipt that too few members had confirmed is completed.
+    The file is replaced only when a quorum confirms what goes into it.
+    Nobody needs to be asked but the witnesses: no identity, no issuer.
+
+    Examples:
+      shirushi refresh certificate.pdf
+      shirushi refresh received/*.receipt.json --policy trust-policy.json
+    """
+    trusted = read_policy(policy or data_folder(data) / FILE_NAME)
+    receipts = [(receipt_path(path), load(path)) for path in paths]
+    refreshed = asyncio.run(_refresh(trusted, receipts))
+    heads, now = HeadVerifier(trusted), _NO_LIMIT
+    rows: list[tuple[str, str, str, int]] = []
+    for (path, _), receipt in zip(receipts, refreshed, strict=True):
+        evidence = receipt.status
+        head = None if evidence is None else evidence.head or (receipt.log and receipt.log.head)
+        if evidence is None or not head:
+            raise WitnessError(f"the receipt {path} was not refreshed: the witnesses proved no status")
+        confirmation = heads.verify(head, now)
+        record = effective_status(evidence.statuses.batch, evidence.statuses.certificate)
+        status = Status.VALID if record is None else record.status
+        rows.append((str(path), status.value, ", ".join(confirmation.members), confirmation.as_of or 0))
+    if as_json:
+        documents: list[Json] = [
+            {"as_of": as_of, "confirmed_by": members.split(", "), "receipt": path, "status": status}
+            for path, status, members, as_of in rows
+        ]
+        print_json({"format": FORMAT, "refreshed": documents})
+        return
+    show_rows(
+        ("receipt", "status", "as of", "confirmed by"),
+        [(path, status, moment(as_of), members) for path, status, members, as_of in rows],
+        wrapped=("receipt", "confirmed by"),
+    )
+    say(f"{len(rows)} refreshed")
+
+
+_NO_LIMIT = (1 << 40) - 1
+"""What the witnesses' answers were checked against when they came; not again, by another clock."""
+
+
+async def _refresh(policy: TrustPolicy, receipts: Sequence[tuple[Path, Receipt]]) -> list[Receipt]:
+    async with open_policy(policy) as gatherer:
+        if gatherer is None:
+            raise WitnessError("the trust policy names no witnesses: get a newer one")
+        refreshed: list[Receipt] = []
+        with progress_bar("refreshing", len(receipts)) as bar:
+            for start in range(0, len(receipts), TOGETHER):
+                part = receipts[start : start + TOGETHER]
+                for (path, _), receipt in zip(
+                    part, await gatherer.refresh([receipt for _, receipt in part]), strict=True
+                ):
+                    await asyncio.to_thread(write_receipt, str(path), receipt.to_bytes())
+                    refreshed.append(receipt)
+                bar.advance(len(part))
+    return refreshed

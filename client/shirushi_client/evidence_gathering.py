@@ -1,0 +1,412 @@
+"""Gathering what members' witnesses confirm: for a batch that was just anchored, and for receipts that want something newer.
+
+All witnesses are asked at once. Whatever one answers is verified before it is used, and one that lies, lags or is silent costs
+nothing but its own signature: gathering ends as soon as a quorum has signed the same head.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, Self, TypeVar
+
+from shirushi_client.witness_client import Witness, WitnessError
+from shirushi_core.errors import InvalidInputError, ShirushiError
+from shirushi_core.proofs import merkle
+from shirushi_core.proofs.anchor import IssuanceAnchor
+from shirushi_core.proofs.bls import BlsError
+from shirushi_core.proofs.certificate_status import StatusesProof
+from shirushi_core.proofs.checkpoint import Checkpoint
+from shirushi_core.proofs.confirmation import Confirmation, ConfirmationError, HeadVerifier
+from shirushi_core.proofs.log_evidence import (
+    CertificateStatuses,
+    Head,
+    LogEvidence,
+    StatusEvidence,
+    verify_certificate_statuses,
+    verify_logged,
+    verify_registered,
+    verify_status_entry,
+)
+from shirushi_core.proofs.note import NoteSignature, SignedNote
+from shirushi_core.proofs.quorum import QuorumCertificate, combine, read_share
+from shirushi_core.proofs.receipt import Receipt
+from shirushi_core.proofs.trust_policy import KeyUse, TrustPolicy
+from shirushi_core.proofs.witness_protocol import (
+    ANCHORED,
+    MAX_ASKED,
+    MAX_WAIT_SECONDS,
+    ProofsAnswer,
+    ProofsRequest,
+)
+
+GATHER_SECONDS = 5
+"""How long an issuer waits for a quorum to log and sign a batch before it hands out receipts that are to be completed."""
+
+GRACE_SECONDS = 0.5
+"""How much longer the others are waited for once a quorum has signed a head: one of them may have a newer one."""
+
+NO_COMMITMENT = bytes(merkle.HASH_SIZE)
+"""Asked for where the answer is about a whole batch in which nothing has changed."""
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What was gathered about a batch: evidence as far as it goes, who confirmed it, and what was wrong, by member.
+
+    `log` and `status` are None if no witness proved the batch.
+    """
+
+    log: LogEvidence | None
+    status: StatusEvidence | None
+    members: tuple[str, ...]
+    quorum: int
+    problems: Mapping[str, str]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether a quorum confirmed it."""
+        return self.log is not None and len(self.members) >= self.quorum
+
+
+@dataclass(slots=True)
+class _Signed:
+    """The signatures gathered on one checkpoint."""
+
+    checkpoint: Checkpoint
+    log_line: NoteSignature | None = None
+    cosignatures: dict[str, NoteSignature] = field(default_factory=dict)
+    shares: dict[int, dict[str, bytes]] = field(default_factory=dict)
+
+
+class EvidenceGatherer:
+    """Gathers from some witnesses, under a policy. `clock` is unix seconds."""
+
+    def __init__(
+        self,
+        witnesses: Sequence[Witness],
+        heads: HeadVerifier,
+        clock: Callable[[], float],
+        *,
+        patience: float = GATHER_SECONDS,
+    ) -> None:
+        self._witnesses = witnesses
+        self._heads = heads
+        self._clock = clock
+        self._patience = patience
+
+    @property
+    def policy(self) -> TrustPolicy:
+        """The policy that says whose signatures count."""
+        return self._heads.policy
+
+    async def of_batch(self, anchor: IssuanceAnchor) -> Gathered:
+        """Gather what confirms a batch: at the first head that has it, which is the same at every member."""
+        batch_id = anchor.statement.batch_id
+        request = ProofsRequest(
+            batches=(batch_id,),
+            issuers=((anchor.statement.issuer, anchor.issuer_sequence),),
+            statuses=((batch_id, NO_COMMITMENT),),
+            head=ANCHORED,
+            wait=min(MAX_WAIT_SECONDS, max(1, int(self._patience))),
+        )
+        problems: dict[str, str] = {}
+        heads: dict[Checkpoint, _Signed] = {}
+        proofs: dict[Checkpoint, ProofsAnswer] = {}
+        async with _Answers(
+            self._witnesses, lambda each: each.proofs(request), self._patience, problems
+        ) as answers:
+            while (answered := await answers.next()) is not None:
+                member, answer = answered
+                try:
+                    _check_batch(answer, anchor)
+                    self._add(heads, member, answer.head.note)
+                except (ShirushiError, ValueError) as error:
+                    problems[member] = str(error)
+                    continue
+                proofs.setdefault(answer.head.checkpoint, answer)
+                if self._confirmation(heads[answer.head.checkpoint]).is_enough:
+                    break
+        if not heads:
+            return Gathered(None, None, (), self._quorum(), problems)
+        best = max(heads.values(), key=lambda each: len(each.cosignatures))
+        for each in heads.values():
+            if each is not best:
+                problems |= dict.fromkeys(each.cosignatures, "it signed another head than the others")
+        answer, head = proofs[best.checkpoint], self._head(best)
+        inclusion, issuer = answer.batches[0], answer.issuers[0]
+        if inclusion is None:
+            raise InvalidInputError("the proof of a batch that was checked is gone")
+        return Gathered(
+            log=LogEvidence(head, inclusion, issuer),
+            status=StatusEvidence(None, answer.status_entry, answer.statuses[0]),
+            members=self._confirmation(best).members,
+            quorum=self._confirmation(best).quorum,
+            problems=problems,
+        )
+
+    async def newest_head(self) -> tuple[Head, Mapping[str, str]]:
+        """Return the newest head that a quorum signs now, and what was wrong with whom; raises WitnessError.
+
+        Members sign the same heads at slightly different moments: the newest that a quorum has reached is asked for of those
+        that are beyond it.
+        """
+        problems: dict[str, str] = {}
+        heads: dict[Checkpoint, _Signed] = {}
+        sizes: dict[str, int] = {}
+        async with _Answers(self._witnesses, lambda each: each.note(), self._patience, problems) as answers:
+            while (answered := await answers.next()) is not None:
+                self._try_add(heads, *answered, problems, sizes)
+                if self._confirmed(heads):
+                    answers.hurry(GRACE_SECONDS)
+        quorum = self._quorum()
+        if len(sizes) >= quorum and not self._confirmed(heads):
+            size = sorted(sizes.values(), reverse=True)[quorum - 1]
+            ahead = [each for each in self._witnesses if sizes.get(each.member_id, 0) > size]
+            async with _Answers(ahead, lambda each: each.note(size, 1), self._patience, problems) as answers:
+                while (answered := await answers.next()) is not None:
+                    self._try_add(heads, *answered, problems, {})
+        confirmed = self._confirmed(heads)
+        if not confirmed:
+            why = "; ".join(problems.values()) or "they signed different heads"
+            raise WitnessError(
+                f"no head of the log is confirmed by {quorum} members now, of {len(self._witnesses)} asked: {why}"
+            )
+        return self._head(max(confirmed, key=lambda each: each.checkpoint.size)), problems
+
+    async def refresh(self, receipts: Sequence[Receipt]) -> list[Receipt]:
+        """Return receipts with the newest status there is, and with log evidence where they had none that is enough.
+
+        Raises WitnessError if no quorum confirms a head now, or no witness proves a receipt's batch and status under it.
+        """
+        head, problems = await self.newest_head()
+        refreshed: list[Receipt] = []
+        for start in range(0, len(receipts), MAX_ASKED):
+            refreshed += await self._refresh(receipts[start : start + MAX_ASKED], head, dict(problems))
+        return refreshed
+
+    async def _refresh(
+        self, receipts: Sequence[Receipt], head: Head, problems: dict[str, str]
+    ) -> list[Receipt]:
+        anchors = {receipt.anchor.statement.batch_id: receipt.anchor for receipt in receipts}
+        issuers = list(
+            dict.fromkeys((each.statement.issuer, each.issuer_sequence) for each in anchors.values())
+        )
+        request = ProofsRequest(
+            batches=tuple(anchors),
+            issuers=tuple(issuers),
+            statuses=tuple((receipt.anchor.statement.batch_id, receipt.commitment) for receipt in receipts),
+            head=head.checkpoint.size,
+        )
+        for witness in self._witnesses:
+            try:
+                answer = await witness.proofs(request)
+                return self._refreshed(receipts, answer, request, head)
+            except (WitnessError, ConfirmationError, InvalidInputError, merkle.ProofError) as error:
+                problems[witness.member_id] = str(error)
+        raise WitnessError(
+            f"no witness proves these receipts under the head of size {head.checkpoint.size}: "
+            f"{'; '.join(problems.values())}"
+        )
+
+    def _refreshed(
+        self, receipts: Sequence[Receipt], answer: ProofsAnswer, request: ProofsRequest, head: Head
+    ) -> list[Receipt]:
+        checkpoint = head.checkpoint
+        if answer.head.checkpoint != checkpoint or len(answer.statuses) != len(request.statuses):
+            raise InvalidInputError("its proofs are under another head, or of something else")
+        root = verify_status_entry(answer.status_entry, checkpoint)
+        inclusions = dict(zip(request.batches, answer.batches, strict=True))
+        registered = dict(zip(request.issuers, answer.issuers, strict=True))
+        refreshed = []
+        for receipt, statuses in zip(receipts, answer.statuses, strict=True):
+            statement = receipt.anchor.statement
+            inclusion = inclusions[statement.batch_id]
+            if inclusion is None:
+                raise InvalidInputError(f"it has no batch {statement.batch_id.hex()}")
+            verify_logged(receipt.anchor, inclusion, checkpoint)
+            verify_certificate_statuses(statuses, root, statement.batch_id, receipt.commitment)
+            issuer = registered[statement.issuer, receipt.anchor.issuer_sequence]
+            if issuer is not None:
+                verify_registered(issuer, checkpoint)
+            log, status_head = receipt.log, head
+            if log is None or log.issuer is None or not self._is_confirmed(log.head):
+                log = LogEvidence(head, inclusion, issuer)
+            refreshed.append(_with_evidence(receipt, log, status_head, answer, statuses))
+        return refreshed
+
+    def _is_confirmed(self, head: Head) -> bool:
+        try:
+            return self._heads.confirm(head, int(self._clock())).is_enough
+        except ConfirmationError:
+            return False
+
+    def _try_add(
+        self,
+        heads: dict[Checkpoint, _Signed],
+        member: str,
+        note: SignedNote,
+        problems: dict[str, str],
+        sizes: dict[str, int],
+    ) -> None:
+        try:
+            sizes[member] = self._add(heads, member, note).size
+        except ShirushiError as error:
+            problems[member] = str(error)
+
+    def _add(self, heads: dict[Checkpoint, _Signed], member_id: str, note: SignedNote) -> Checkpoint:
+        """Take a member's own signatures out of its note; raises ConfirmationError, InvalidInputError if there is no good one."""
+        checkpoint = Checkpoint.from_text(note.text)
+        member = self.policy.member(member_id)
+        lines: dict[KeyUse, NoteSignature] = {}
+        share: tuple[int, bytes] | None = None
+        for key in member.keys if member is not None else ():
+            verifier = self.policy.verifier_key(member, key) if member is not None else None
+            for line in note.of(verifier) if verifier is not None else ():
+                if key.use is KeyUse.BLS and verifier is not None:
+                    share = read_share(line, verifier)
+                else:
+                    lines[key.use] = line
+        if KeyUse.COSIGNER not in lines:
+            raise InvalidInputError("its checkpoint is not cosigned by it")
+        own = Head(SignedNote(note.text, tuple(lines.values())))
+        confirmation = self._heads.confirm(own, int(self._clock()))
+        if member_id not in confirmation.times:
+            raise InvalidInputError(
+                f"its signature does not count: {confirmation.not_counted.get(member_id, 'it is of another')}"
+            )
+        signed = heads.setdefault(checkpoint, _Signed(checkpoint))
+        signed.cosignatures[member_id] = lines[KeyUse.COSIGNER]
+        signed.log_line = signed.log_line or lines.get(KeyUse.LOG)
+        if share is not None:
+            signed.shares.setdefault(share[0], {})[member_id] = share[1]
+        return checkpoint
+
+    def _confirmed(self, heads: Mapping[Checkpoint, _Signed]) -> list[_Signed]:
+        return [each for each in heads.values() if self._confirmation(each).is_enough]
+
+    def _confirmation(self, signed: _Signed) -> Confirmation:
+        return self._heads.confirm(Head(_note(signed)), int(self._clock()))
+
+    def _head(self, signed: _Signed) -> Head:
+        return Head(_note(signed), self._certificate(signed))
+
+    def _certificate(self, signed: _Signed) -> QuorumCertificate | None:
+        """Combine the shares of one minute, if they are a quorum's."""
+        minute, shares = max(
+            signed.shares.items(), key=lambda each: (len(each[1]), each[0]), default=(0, dict[str, bytes]())
+        )
+        if len(shares) < self._quorum():
+            return None
+        keys = {
+            member.id: key.public_key
+            for member in self.policy.members
+            for key in member.keys
+            if key.use is KeyUse.BLS and key.window.holds(minute * 60)
+        }
+        try:
+            certificate = combine(signed.checkpoint, minute, shares, keys)
+        except BlsError:
+            return None
+        return certificate if len(certificate.signers) >= self._quorum() else None
+
+    def _quorum(self) -> int:
+        return self.policy.quorum_at(int(self._clock())) or len(self.policy.members) + 1
+
+
+def _check_batch(answer: ProofsAnswer, anchor: IssuanceAnchor) -> None:
+    """Raise unless an answer proves an anchor, its issuer's record and that nothing in its batch was changed."""
+    if (len(answer.batches), len(answer.issuers), len(answer.statuses)) != (1, 1, 1):
+        raise InvalidInputError("it answered something else than it was asked")
+    checkpoint, inclusion, issuer = answer.head.checkpoint, answer.batches[0], answer.issuers[0]
+    if inclusion is None or issuer is None:
+        raise InvalidInputError("it has not logged the batch yet")
+    verify_logged(anchor, inclusion, checkpoint)
+    if (issuer.record.id, issuer.record.sequence) != (anchor.statement.issuer, anchor.issuer_sequence):
+        raise InvalidInputError("it gave another issuer's record")
+    verify_registered(issuer, checkpoint)
+    root = verify_status_entry(answer.status_entry, checkpoint)
+    batch_id, statuses = anchor.statement.batch_id, answer.statuses[0]
+    verify_certificate_statuses(statuses, root, batch_id, NO_COMMITMENT)
+    if StatusesProof.from_bytes(statuses.proof, batch_id, NO_COMMITMENT).record is not None:
+        raise InvalidInputError("its status proof is not of a batch in which nothing has changed")
+
+
+def _with_evidence(
+    receipt: Receipt, log: LogEvidence, head: Head, answer: ProofsAnswer, statuses: CertificateStatuses
+) -> Receipt:
+    own = None if log.head == head else head
+    status = StatusEvidence(own, answer.status_entry, statuses)
+    return Receipt(
+        salt=receipt.salt,
+        certificate_sha256=receipt.certificate_sha256,
+        certificate_size=receipt.certificate_size,
+        index=receipt.index,
+        path=receipt.path,
+        anchor=receipt.anchor,
+        log=log,
+        status=status,
+        extra=receipt.extra,
+    )
+
+
+def _note(signed: _Signed) -> SignedNote:
+    lines: Iterable[NoteSignature] = () if signed.log_line is None else (signed.log_line,)
+    return SignedNote(
+        signed.checkpoint.to_text(),
+        (*lines, *(signed.cosignatures[member] for member in sorted(signed.cosignatures))),
+    )
+
+
+class _Answers(Generic[Answer]):
+    """Asks all witnesses at once, and gives their answers as they come, for as long as patience lasts."""
+
+    def __init__(
+        self,
+        witnesses: Sequence[Witness],
+        ask: Callable[[Witness], Awaitable[Answer]],
+        patience: float,
+        problems: dict[str, str],
+    ) -> None:
+        self._tasks = {asyncio.ensure_future(ask(witness)): witness.member_id for witness in witnesses}
+        self._waiting = set(self._tasks)
+        self._done: deque[tuple[str, Answer]] = deque()
+        self._problems = problems
+        self._loop = asyncio.get_running_loop()
+        self._end = self._loop.time() + patience
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def hurry(self, seconds: float) -> None:
+        """Wait no longer than this from now on."""
+        self._end = min(self._end, self._loop.time() + seconds)
+
+    async def next(self) -> tuple[str, Answer] | None:
+        """Return the next member that answered and what it said; None when all have, or patience has ended."""
+        while not self._done:
+            if not self._waiting:
+                return None
+            done, self._waiting = await asyncio.wait(
+                self._waiting,
+                timeout=max(0.0, self._end - self._loop.time()),
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if not done:
+                self._problems |= {self._tasks[task]: "no answer in time" for task in self._waiting}
+                return None
+            for task in done:
+                try:
+                    self._done.append((self._tasks[task], task.result()))
+                except WitnessError as error:
+                    self._problems[self._tasks[task]] = str(error)
+        return self._done.popleft()

@@ -1,0 +1,133 @@
+"""Asking members' witnesses over HTTPS. What they answer is signed, so TLS keeps the asking private and proves nothing.
+
+Source: docs/formats/witness.md.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Protocol
+
+import aiohttp
+
+from shirushi_core.errors import InvalidInputError, ShirushiError
+from shirushi_core.proofs.note import MAX_NOTE_BYTES, SignedNote
+from shirushi_core.proofs.trust_policy import PolicyMember, TrustPolicy
+from shirushi_core.proofs.witness_protocol import (
+    MAX_ANSWER_BYTES,
+    MAX_WAIT_SECONDS,
+    ProofsAnswer,
+    ProofsRequest,
+)
+
+CONNECT_SECONDS = 3.0
+ANSWER_SECONDS = 5.0
+"""How long a witness may take to answer, on top of what it was asked to wait."""
+
+_MAX_ERROR_BYTES = 4096
+
+
+class WitnessError(ShirushiError):
+    """A witness that did not answer, or not in a way that can be used; the text names it."""
+
+
+class Witness(Protocol):
+    """One member's witness, as those ask it who gather evidence. Everything it says is to be verified."""
+
+    @property
+    def member_id(self) -> str:
+        """Whose witness it is."""
+
+    async def note(self, size: int | None = None, wait: int = 0) -> SignedNote:
+        """Return its newest signed checkpoint, or that of one size; raises WitnessError."""
+
+    async def proofs(self, request: ProofsRequest) -> ProofsAnswer:
+        """Return proofs under one head; raises WitnessError."""
+
+
+class WitnessClient:
+    """A witness at its address."""
+
+    def __init__(self, member_id: str, url: str, session: aiohttp.ClientSession) -> None:
+        self.member_id = member_id
+        self._url = url.rstrip("/")
+        self._session = session
+
+    async def note(self, size: int | None = None, wait: int = 0) -> SignedNote:
+        path = "/checkpoint" if size is None else f"/checkpoint/{size}?wait={wait}"
+        data = await self._ask("GET", path, None, MAX_NOTE_BYTES, wait)
+        try:
+            return SignedNote.from_bytes(data)
+        except InvalidInputError as error:
+            raise self._error(f"gave no checkpoint: {error}") from error
+
+    async def proofs(self, request: ProofsRequest) -> ProofsAnswer:
+        data = await self._ask("POST", "/proofs", request.to_bytes(), MAX_ANSWER_BYTES, request.wait)
+        try:
+            return ProofsAnswer.from_bytes(data)
+        except InvalidInputError as error:
+            raise self._error(f"gave proofs that cannot be read: {error}") from error
+
+    async def _ask(self, method: str, path: str, body: bytes | None, limit: int, wait: int) -> bytes:
+        timeout = aiohttp.ClientTimeout(
+            total=min(wait, MAX_WAIT_SECONDS) + ANSWER_SECONDS, connect=CONNECT_SECONDS
+        )
+        try:
+            async with self._session.request(
+                method, self._url + path, data=body, timeout=timeout, allow_redirects=False
+            ) as response:
+                if response.status != 200:
+                    said = await _read(response, _MAX_ERROR_BYTES)
+                    raise self._error(f"answered {response.status}: {said.decode(errors='replace').strip()}")
+                return await _read(response, limit)
+        except TimeoutError:
+            raise self._error("did not answer in time") from None
+        except _TooLongError:
+            raise self._error(f"answered with more than {limit} bytes") from None
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise self._error(f"cannot be reached: {error}") from error
+
+    def _error(self, what: str) -> WitnessError:
+        return WitnessError(f"the witness of {self.member_id} ({self._url}) {what}")
+
+
+class _TooLongError(Exception):
+    pass
+
+
+async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    parts, size = [], 0
+    async for part in response.content.iter_chunked(1 << 16):
+        parts.append(part)
+        size += len(part)
+        if size > limit:
+            raise _TooLongError
+    return b"".join(parts)
+
+
+@asynccontextmanager
+async def open_witnesses(policy: TrustPolicy, now: int) -> AsyncIterator[list[WitnessClient]]:
+    """Open the witnesses of those who are members now and have an address in the policy."""
+    async with AsyncExitStack() as stack:
+        witnesses = []
+        for member in policy.members_at(now):
+            if member.witness is not None:
+                connector = aiohttp.TCPConnector(ssl=_tls(member))
+                session = await stack.enter_async_context(
+                    aiohttp.ClientSession(connector=connector, trust_env=False)
+                )
+                witnesses.append(WitnessClient(member.id, member.witness.url, session))
+        yield witnesses
+
+
+def _tls(member: PolicyMember) -> ssl.SSLContext:
+    """Return what a witness's TLS certificate is checked against; raises WitnessError for a root that is none."""
+    root = member.witness.tls_root if member.witness is not None else None
+    try:
+        return ssl.create_default_context(cadata=root)
+    except (ssl.SSLError, ValueError) as error:
+        raise WitnessError(
+            f"the TLS root of the witness of {member.id} in the trust policy is none: {error}"
+        ) from error
