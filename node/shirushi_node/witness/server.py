@@ -6,6 +6,7 @@ Everything served is committed, and every cosignature served is on disk. Nothing
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import ssl
 import tempfile
@@ -41,6 +42,8 @@ REQUEST_SECONDS = 30.0
 
 STOP_SECONDS = 1.0
 """For requests under way to end when the server stops."""
+
+_log = logging.getLogger(__name__)
 
 _JSON = "application/json"
 _TEXT = "text/plain; charset=utf-8"
@@ -167,6 +170,11 @@ class WitnessServer:
             response = _refused(_RefusalError(408, "timeout", "the request took too long"))
         except ShirushiError as error:
             response = _refused(_RefusalError(500, "damaged", str(error)))
+        except Exception:
+            _log.exception("a request could not be answered")
+            response = _refused(
+                _RefusalError(500, "internal", "the witness could not answer; its log says why")
+            )
         finally:
             self._under_way -= 1
         self._witness.count(response.status)

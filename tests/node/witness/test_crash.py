@@ -20,7 +20,7 @@ from shirushi_core.proofs.checkpoint import Checkpoint, verify_cosignature
 from shirushi_core.proofs.note import SignedNote
 from shirushi_node.witness.service import WitnessService, WitnessSettings
 
-KILLS = 8
+KILLS = 6
 SCRIPT = Path(__file__).with_name("witnessing.py")
 
 

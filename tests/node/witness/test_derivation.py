@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from fabric_protos.common import common_pb2
 from fabric_protos.ledger.rwset import rwset_pb2
 from fabric_protos.ledger.rwset.kvrwset import kv_rwset_pb2
+from google.protobuf.message import DecodeError
 from tests.node.witness.test_block_check import follow
 from tests.support.anchored_chain import AnchoredChain, event_bytes
 from tests.support.anchors_ledger import CHANNEL
@@ -17,8 +20,9 @@ from shirushi_core.fabric.identity import SigningIdentity
 from shirushi_core.fabric.proposal import parse_signed_proposal
 from shirushi_core.fabric.rwset import NamespaceRwSet, Write
 from shirushi_core.proofs.canonical import decode, encode
+from shirushi_node.witness.block_check import check_block
 from shirushi_node.witness.derivation import derive
-from shirushi_node.witness.errors import DerivationError
+from shirushi_node.witness.errors import DerivationError, WitnessError
 
 
 def kinds(entries: Sequence[bytes]) -> list[str]:
@@ -227,3 +231,23 @@ async def test_the_same_blocks_give_the_same_entries_at_every_member(issued: Anc
     first = [derive(checked) for checked in follow(issued.blocks)]
     second = [derive(checked) for checked in follow(issued.blocks)]
     assert first == second
+
+
+async def test_a_damaged_block_is_refused_or_says_the_same(issued: AnchoredChain) -> None:
+    blocks, moments = issued.blocks, random.Random(5)
+    state = follow(blocks[:5])[-1].after
+    data = blocks[5].SerializeToString()
+    expected = derive(check_block(state, blocks[5]))
+    refused = 0
+    for _ in range(300):
+        damaged = bytearray(data)
+        damaged[moments.randrange(len(data))] ^= 1 << moments.randrange(8)
+        try:
+            block = common_pb2.Block.FromString(bytes(damaged))
+        except DecodeError:
+            continue
+        try:
+            assert derive(check_block(state, block)) == expected
+        except WitnessError:
+            refused += 1
+    assert refused > 100
