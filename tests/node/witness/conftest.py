@@ -1,10 +1,14 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from tests.support.anchored_chain import AnchoredChain, AnchoredConsortium
+from tests.support.witness_http import Client
+from tests.support.witnesses import ChainPeer, Witnesses, http
+
+from shirushi_node.witness.service import WitnessService
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +32,21 @@ async def issued(chain: AnchoredChain) -> AnchoredChain:
     await chain.revoke(3, 0, 1, change_id="one", status="suspended")
     await chain.revoke(3, 0, change_id="two", status="valid", reason="investigation_closed")
     return chain
+
+
+@pytest.fixture
+async def client(issued: AnchoredChain, tmp_path: Path) -> AsyncIterator[Client]:
+    """A client of a witness that is level with the chain and signs."""
+    peer = ChainPeer(issued)
+    await peer.start()
+    witnesses = Witnesses(issued, tmp_path / "witness", peer.address)
+    service = WitnessService(witnesses.settings(others=(), quorum=1))
+    await service.start()
+    try:
+        async with http() as session:
+            made = Client(session, service, peer)
+            await made.taken_in(issued)
+            yield made
+    finally:
+        await service.stop()
+        await peer.stop()

@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 from tests.support.anchored_chain import AnchoredChain
-from tests.support.witnesses import ChainPeer, Witnesses, cosigner_of, http, signs, until
+from tests.support.witness_http import Client
+from tests.support.witnesses import ChainPeer, Witnesses, cosigner_of, http
 
 from shirushi_core.proofs import merkle
 from shirushi_core.proofs.anchor import IssuanceAnchor
-from shirushi_core.proofs.canonical import decode, decode_canonical, encode
+from shirushi_core.proofs.canonical import decode, encode
 from shirushi_core.proofs.checkpoint import Checkpoint
 from shirushi_core.proofs.log_evidence import (
     verify_certificate_statuses,
@@ -27,70 +26,11 @@ from shirushi_core.proofs.log_evidence import (
 from shirushi_core.proofs.note import SignedNote
 from shirushi_core.proofs.status import Status
 from shirushi_core.proofs.tiles import Tile, TileTree, unbundle
-from shirushi_core.proofs.witness_protocol import ANCHORED, MAX_ASKED, ProofsAnswer, ProofsRequest
+from shirushi_core.proofs.witness_protocol import ANCHORED, MAX_ASKED, ProofsRequest
 from shirushi_node.witness import server
 from shirushi_node.witness.service import WitnessService
 
 HEADS = (3, 5, 8, 11, 14, 16)
-
-
-class Client:
-    """A client of one witness."""
-
-    def __init__(self, session: aiohttp.ClientSession, service: WitnessService, peer: ChainPeer) -> None:
-        self.session = session
-        self.service = service
-        self.peer = peer
-
-    async def request(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes, Any]:
-        url = f"https://{self.service.address}{path}"
-        async with self.session.request(method, url, data=body) as response:
-            return response.status, await response.read(), response.headers
-
-    async def get(self, path: str) -> bytes:
-        status, body, _ = await self.request("GET", path)
-        assert status == 200, body
-        return body
-
-    async def json(self, path: str) -> Any:
-        return decode_canonical(await self.get(path))
-
-    async def refused(self, status: int, method: str, path: str, body: bytes | None = None) -> str:
-        """Expect a refusal in its one form; returns its code."""
-        found, answer, headers = await self.request(method, path, body)
-        assert found == status, answer
-        assert headers["Content-Type"].startswith("application/json")
-        error: Any = decode_canonical(answer)
-        assert set(error) == {"error"}
-        assert set(error["error"]) == {"code", "message"}
-        return str(error["error"]["code"])
-
-    async def proofs(self, request: ProofsRequest) -> ProofsAnswer:
-        status, body, _ = await self.request("POST", "/proofs", request.to_bytes())
-        assert status == 200, body
-        return ProofsAnswer.from_bytes(body)
-
-    async def taken_in(self, chain: AnchoredChain) -> None:
-        self.peer.grown()
-        await until(lambda: signs(self.service, chain.store.height), "signing")
-
-
-@pytest.fixture
-async def client(issued: AnchoredChain, tmp_path: Path) -> AsyncIterator[Client]:
-    """A client of a witness that is level with the chain and signs."""
-    peer = ChainPeer(issued)
-    await peer.start()
-    witnesses = Witnesses(issued, tmp_path / "witness", peer.address)
-    service = WitnessService(witnesses.settings(others=(), quorum=1))
-    await service.start()
-    try:
-        async with http() as session:
-            made = Client(session, service, peer)
-            await made.taken_in(issued)
-            yield made
-    finally:
-        await service.stop()
-        await peer.stop()
 
 
 async def log_of(client: Client) -> list[bytes]:
