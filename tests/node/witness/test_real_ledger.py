@@ -100,7 +100,7 @@ async def test_what_is_issued_and_revoked_is_proved_by_every_witness_under_one_h
             verify_registered(issuer, answer.head.checkpoint)
 
         await run("revoke", file, "--reason", "issued_in_error", data=live.root)
-        height = live.height
+        height = await asyncio.to_thread(live.settle)
         for service in services:
             await until(lambda service=service: signs(service, height), "following")
         for service in services:
