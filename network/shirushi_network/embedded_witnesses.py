@@ -10,6 +10,7 @@ from shirushi_network.topology import Member, Topology
 from shirushi_network.witness_configuration import witness_configuration
 from shirushi_network.witness_settings import settings_of
 from shirushi_network.witness_status import shown
+from shirushi_node.witness.preparing import SharedPreparing
 from shirushi_node.witness.service import WitnessService, WitnessSettings
 
 
@@ -20,6 +21,7 @@ class EmbeddedWitnesses:
         self._settings = settings
         self._services: dict[str, WitnessService] = {}
         self._running: set[str] = set()
+        self._preparing = SharedPreparing()
 
     @classmethod
     def load(cls, layout: Layout, topology: Topology) -> EmbeddedWitnesses:
@@ -76,7 +78,7 @@ class EmbeddedWitnesses:
     async def _start(self, member_id: str) -> None:
         settings = self._settings[member_id]
         settings.folder.parent.mkdir(mode=0o700, exist_ok=True)
-        service = self._services[member_id] = WitnessService(settings)
+        service = self._services[member_id] = WitnessService(settings, preparing=self._preparing)
         await service.start()
         self._running.add(member_id)
 
