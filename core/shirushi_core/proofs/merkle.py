@@ -76,6 +76,19 @@ def verify_inclusion(
 
     Raises ProofError otherwise; every malformed size, index, path length or hash size is a ProofError too.
     """
+    computed = root_of_path(leaf, index, size, path)
+    if computed != expected_root:
+        raise ProofError(
+            f"inclusion proof: expected root {expected_root.hex()}, it leads to {computed.hex()}"
+        )
+    return computed
+
+
+def root_of_path(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes:
+    """Return the root that leaf data, index, size and path lead to; raises ProofError for malformed ones.
+
+    It proves nothing until the root is known to be somebody's.
+    """
     if not 0 <= index < size:
         raise ProofError(f"leaf index: expected one below the tree's size {size}, found {index}")
     _check_hashes(path)
@@ -92,10 +105,6 @@ def verify_inclusion(
         node, last = node >> 1, last >> 1
     if last:
         raise _wrong_length("inclusion", path)
-    if computed != expected_root:
-        raise ProofError(
-            f"inclusion proof: expected root {expected_root.hex()}, it leads to {computed.hex()}"
-        )
     return computed
 
 
