@@ -125,6 +125,13 @@ class Report:
         return decide(self.checks)
 
     @property
+    def status_as_of(self) -> int | None:
+        """As of when the status is known: unix seconds; None if it is not."""
+        if self.evidence.mode is Mode.LEDGER:
+            return self.checked_at
+        return None if self.evidence.status is None else self.evidence.status.as_of
+
+    @property
     def test(self) -> bool:
         """Whether the certificate is of a test ledger, and so no real one whatever the verdict."""
         return is_test_ledger(self.receipt.anchor.statement.ledger)
