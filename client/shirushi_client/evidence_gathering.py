@@ -217,7 +217,9 @@ class EvidenceGatherer:
         self, receipts: Sequence[Receipt], answer: ProofsAnswer, request: ProofsRequest, head: Head
     ) -> list[Receipt]:
         checkpoint = head.checkpoint
-        if answer.head.checkpoint != checkpoint or len(answer.statuses) != len(request.statuses):
+        asked = (len(request.batches), len(request.issuers), len(request.statuses))
+        found = (len(answer.batches), len(answer.issuers), len(answer.statuses))
+        if answer.head.checkpoint != checkpoint or found != asked:
             raise InvalidInputError("its proofs are under another head, or of something else")
         root = verify_status_entry(answer.status_entry, checkpoint)
         inclusions = dict(zip(request.batches, answer.batches, strict=True))
@@ -230,9 +232,11 @@ class EvidenceGatherer:
                 raise InvalidInputError(f"it has no batch {statement.batch_id.hex()}")
             verify_logged(receipt.anchor, inclusion, checkpoint)
             verify_certificate_statuses(statuses, root, statement.batch_id, receipt.commitment)
-            issuer = registered[statement.issuer, receipt.anchor.issuer_sequence]
-            if issuer is not None:
-                verify_registered(issuer, checkpoint)
+            named = (statement.issuer, receipt.anchor.issuer_sequence)
+            issuer = registered[named]
+            if issuer is None or (issuer.record.id, issuer.record.sequence) != named:
+                raise InvalidInputError("it did not give the issuer's record that the batch names")
+            verify_registered(issuer, checkpoint)
             log, status_head = receipt.log, head
             if log is None or log.issuer is None or not self._is_confirmed(log.head):
                 log = LogEvidence(head, inclusion, issuer)
