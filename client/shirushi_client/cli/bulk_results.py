@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -15,8 +14,8 @@ from rich.text import Text
 
 from shirushi_client.cli.options import Language
 from shirushi_client.cli.output import console, say, table
+from shirushi_client.cli.output_files import whole_file
 from shirushi_client.verifier.bulk import Outcome
-from shirushi_core.errors import ShirushiError
 from shirushi_core.proofs.report import Verdict
 
 FORMAT = "shirushi/reports/v1"
@@ -46,10 +45,6 @@ _COLUMNS = (
     "evidence",
 )
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-
-class CsvWriteError(ShirushiError):
-    """A CSV file that cannot be written."""
 
 
 def show_summary(outcomes: Sequence[Outcome], language: Language | None) -> None:
@@ -82,24 +77,18 @@ def show_summary(outcomes: Sequence[Outcome], language: Language | None) -> None
 
 
 def write_csv(path: Path, outcomes: Sequence[Outcome]) -> None:
-    """Write one line for each certificate, UTF-8 with a mark that spreadsheets look for; raises CsvWriteError."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with beside.open("w", encoding="utf-8-sig", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(_COLUMNS)
-            for outcome in outcomes:
-                writer.writerow([_cell(each) for each in _row(outcome)])
-        beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise CsvWriteError(f"{path} cannot be written: {(error.strerror or 'error').lower()}") from error
+    """Write one line for each certificate, in UTF-8 with the mark that spreadsheets look for; raises OutputFileError."""
+    with whole_file(path, encoding="utf-8-sig") as file:
+        writer = csv.writer(file)
+        writer.writerow(_COLUMNS)
+        for outcome in outcomes:
+            writer.writerow([_cell(each) for each in _row(outcome)])
 
 
 def print_reports(outcomes: Sequence[Outcome]) -> None:
     """Print one JSON document: all reports, what could not be read, and how many of each there are."""
     counts = Counter(UNREAD if each.verdict is None else each.verdict.value for each in outcomes)
-    summary = {name: counts[name] for name in (*Verdict, UNREAD)}
+    summary = {name: counts[name] for name in (*(verdict.value for verdict in Verdict), UNREAD)}
     out, between = sys.stdout, "\n"
     out.write(f'{{"format": "{FORMAT}", "reports": [')
     for outcome in outcomes:

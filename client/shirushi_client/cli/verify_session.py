@@ -39,7 +39,7 @@ class VerifySession:
         folder = data_folder(data)
         own = folder / FILE_NAME
         signed = None
-        if policy is not None or (own.exists() and not wishes.ledger):
+        if not wishes.ledger and (policy is not None or own.exists()):
             signed = read_signed_policy(policy or own)
         now = int(time.time())
         means = Means(
