@@ -178,19 +178,23 @@ class EvidenceGatherer:
             )
         return self._head(max(confirmed, key=lambda each: each.checkpoint.size)), problems
 
-    async def refresh(self, receipts: Sequence[Receipt]) -> list[Receipt]:
+    async def refresh(self, receipts: Sequence[Receipt], *, one_head: bool = False) -> list[Receipt]:
         """Return receipts with the newest status there is, and with log evidence where they had none that is enough.
+
+        `one_head` renews the log evidence too, so that all is under one head, as the compact form wants it.
 
         Raises WitnessError if no quorum confirms a head now, or no witness proves a receipt's batch and status under it.
         """
         head, problems = await self.newest_head()
         refreshed: list[Receipt] = []
         for start in range(0, len(receipts), MAX_ASKED):
-            refreshed += await self._refresh(receipts[start : start + MAX_ASKED], head, dict(problems))
+            refreshed += await self._refresh(
+                receipts[start : start + MAX_ASKED], head, dict(problems), one_head
+            )
         return refreshed
 
     async def _refresh(
-        self, receipts: Sequence[Receipt], head: Head, problems: dict[str, str]
+        self, receipts: Sequence[Receipt], head: Head, problems: dict[str, str], one_head: bool
     ) -> list[Receipt]:
         anchors = {receipt.anchor.statement.batch_id: receipt.anchor for receipt in receipts}
         issuers = list(
@@ -205,7 +209,7 @@ class EvidenceGatherer:
         for witness in self._witnesses:
             try:
                 answer = await witness.proofs(request)
-                return self._refreshed(receipts, answer, request, head)
+                return self._refreshed(receipts, answer, request, head, one_head)
             except (WitnessError, ConfirmationError, InvalidInputError, merkle.ProofError) as error:
                 problems[witness.member_id] = str(error)
         raise WitnessError(
@@ -214,7 +218,12 @@ class EvidenceGatherer:
         )
 
     def _refreshed(
-        self, receipts: Sequence[Receipt], answer: ProofsAnswer, request: ProofsRequest, head: Head
+        self,
+        receipts: Sequence[Receipt],
+        answer: ProofsAnswer,
+        request: ProofsRequest,
+        head: Head,
+        one_head: bool,
     ) -> list[Receipt]:
         checkpoint = head.checkpoint
         asked = (len(request.batches), len(request.issuers), len(request.statuses))
@@ -237,17 +246,22 @@ class EvidenceGatherer:
             if issuer is None or (issuer.record.id, issuer.record.sequence) != named:
                 raise InvalidInputError("it did not give the issuer's record that the batch names")
             verify_registered(issuer, checkpoint)
-            log, status_head = receipt.log, head
-            if log is None or log.issuer is None or not self._is_confirmed(log.head):
+            log = receipt.log
+            if one_head or log is None or not self._is_good(log, receipt.anchor):
                 log = LogEvidence(head, inclusion, issuer)
-            refreshed.append(_with_evidence(receipt, log, status_head, answer, statuses))
+            refreshed.append(_with_evidence(receipt, log, head, answer, statuses))
         return refreshed
 
-    def _is_confirmed(self, head: Head) -> bool:
+    def _is_good(self, log: LogEvidence, anchor: IssuanceAnchor) -> bool:
+        """Say whether log evidence is complete and can stay as it is."""
         try:
-            return self._heads.confirm(head, int(self._clock())).is_enough
-        except ConfirmationError:
+            verify_logged(anchor, log.inclusion, log.head.checkpoint)
+            if log.issuer is not None:
+                verify_registered(log.issuer, log.head.checkpoint)
+            confirmation = self._heads.confirm(log.head, int(self._clock()))
+        except (ConfirmationError, merkle.ProofError):
             return False
+        return confirmation.is_enough and log.issuer is not None
 
     def _try_add(
         self,

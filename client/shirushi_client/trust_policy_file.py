@@ -23,13 +23,48 @@ class TrustPolicyFileError(ShirushiError):
     """A trust policy file that is missing, cannot be read, or is none."""
 
 
+def install_update(present: Path, update: Path, now: float) -> TrustPolicy:
+    """Put a new version in a policy file's place if the present one's members signed it, and return it.
+
+    The present version stays beside it as NAME.vN.json. Raises TrustPolicyFileError, PolicyError.
+    """
+    old, new = read_signed_policy(present, now), read_signed_policy(update, now)
+    policy = verify_update(old.policy, new, int(now))
+    try:
+        kept = present.with_name(f"{present.stem}.v{old.policy.version}{present.suffix}")
+        _write(kept, old.to_bytes())
+        _write(present, new.to_bytes())
+    except OSError as error:
+        raise TrustPolicyFileError(
+            f"the trust policy {present} cannot be written: {(error.strerror or 'error').lower()}"
+        ) from error
+    return policy
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all, and for good."""
+    temporary = path.with_name(f".{path.name}.partial")
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
 def read_signed_policy(path: Path, now: float | None = None) -> SignedPolicy:
     """Read a policy that is trusted for where it lies; raises TrustPolicyFileError.
 
     Signatures by its own members' keys have to hold; how many there are is for who received it to look at.
     """
     try:
-        signed, _ = parse_trusted(_read(path), int(time.time() if now is None else now))
+        with path.open("rb") as file:
+            data = file.read(MAX_POLICY_BYTES + 1)
+    except OSError as error:
+        raise TrustPolicyFileError(
+            f"the trust policy {path} cannot be read: {(error.strerror or 'error').lower()}"
+        ) from error
+    try:
+        signed, _ = parse_trusted(data, int(time.time() if now is None else now))
     except (InvalidInputError, PolicyError) as error:
         raise TrustPolicyFileError(f"{path} is no trust policy: {error}") from error
     return signed
@@ -38,59 +73,3 @@ def read_signed_policy(path: Path, now: float | None = None) -> SignedPolicy:
 def read_policy(path: Path) -> TrustPolicy:
     """Read a policy that is trusted for where it lies, without its signatures; raises TrustPolicyFileError."""
     return read_signed_policy(path).policy
-
-
-def read_next_policy(path: Path) -> SignedPolicy:
-    """Read a policy that is yet to be judged by the present one; raises TrustPolicyFileError."""
-    try:
-        return SignedPolicy.from_bytes(_read(path))
-    except InvalidInputError as error:
-        raise TrustPolicyFileError(f"{path} is no trust policy: {error}") from error
-
-
-def kept_name(present: Path, version: int) -> Path:
-    """Return where a version is kept once a newer one has taken its place."""
-    return present.with_name(f"{present.stem}.v{version}{present.suffix}")
-
-
-def install_next(present: Path, following: Path, now: float) -> tuple[TrustPolicy, Path]:
-    """Put the next version in the present one's place, which is kept beside it; return it, and where the old one is.
-
-    Raises TrustPolicyFileError; PolicyError if the next is not signed by a quorum of the present, or takes something back. A crash
-    leaves the old version or the new one, never none.
-    """
-    old, new = read_signed_policy(present, now), read_next_policy(following)
-    policy = verify_update(old.policy, new, int(now))
-    kept = kept_name(present, old.policy.version)
-    try:
-        _replace(kept, present.read_bytes())
-        _replace(present, new.to_bytes())
-    except OSError as error:
-        raise TrustPolicyFileError(
-            f"the trust policy {present} cannot be replaced: {(error.strerror or 'error').lower()}"
-        ) from error
-    return policy, kept
-
-
-def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(MAX_POLICY_BYTES + 1)
-    except OSError as error:
-        raise TrustPolicyFileError(
-            f"the trust policy {path} cannot be read: {(error.strerror or 'error').lower()}"
-        ) from error
-
-
-def _replace(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.partial")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

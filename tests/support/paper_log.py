@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from hashlib import sha256
 
 from cryptography import x509
@@ -112,6 +113,7 @@ class MemberKeys:
 KEYS = {member: MemberKeys(member) for member in MEMBERS}
 
 
+@lru_cache
 def seal_chain(key: ec.EllipticCurvePrivateKey = SEAL_KEY) -> tuple[bytes, bytes]:
     """A seal's certificate and the root above it, in DER."""
     root_key = ec.derive_private_key(0xCA, ec.SECP256R1())

@@ -1,186 +1,229 @@
-"""`shirushi policy`: the trust policy that certificates are verified by."""
+"""`shirushi policy`: the trust policy, a verifier's root of trust."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated
 
 import typer
+from cryptography import x509
 
 from shirushi_client.cli import options
-from shirushi_client.cli.output import moment, print_json, say
-from shirushi_client.cli.output_files import whole_file
-from shirushi_client.cli.policy_tables import grouped, show_policy
+from shirushi_client.cli.output import day_and_time, print_json, say, shortened, show_rows
 from shirushi_client.profile import data_folder
-from shirushi_client.trust_policy_file import FILE_NAME, install_next, read_next_policy, read_signed_policy
+from shirushi_client.trust_policy_file import FILE_NAME, install_update, read_policy, read_signed_policy
 from shirushi_core.proofs.canonical import Json
-from shirushi_core.proofs.policy_update import PolicyError, SignedPolicy, signers, verify_update
+from shirushi_core.proofs.policy_update import SignedPolicy, signers, verify_signed, verify_update
 from shirushi_core.proofs.tlog_policy import to_tlog_policy
 from shirushi_core.proofs.trust_policy import TrustPolicy
-
-FORMAT = "shirushi/policy/v1"
+from shirushi_core.proofs.window import Window
 
 app = typer.Typer(
-    add_completion=False, no_args_is_help=True, help="Show, check, replace and export the trust policy."
+    add_completion=False,
+    no_args_is_help=True,
+    help="Show, check and update the trust policy verifiers go by.",
 )
 
-Policy: TypeAlias = Annotated[
+PolicyOption = Annotated[
     Path | None,
     typer.Option(
-        "--policy", metavar="P", help="The trust policy. Default: the data folder's.", show_default=False
+        "--policy",
+        metavar="P",
+        help="The trust policy file. Default: the data folder's.",
+        show_default=False,
     ),
+]
+PolicyArgument = Annotated[
+    Path, typer.Argument(metavar="FILE", help="A trust policy file.", show_default=False)
 ]
 
 
 @app.command()
-def show(policy: Policy = None, data: options.Data = None, as_json: options.Json = False) -> None:
-    """Show a trust policy: members and their keys, quorum, issuers' seals, who signed it.
+def show(policy: PolicyOption = None, data: options.Data = None, as_json: options.Json = False) -> None:
+    """Show who is trusted: members, keys, quorum, seals, and who signed it.
 
-    Whoever receives a policy for the first time compares its fingerprint
-    with what two members say by phone or publish.
+    Compare the fingerprint with two members before you rely on a first one.
 
     Examples:
       shirushi policy show
       shirushi policy show --policy trust-policy.json --json
     """
-    now = int(time.time())
     signed = read_signed_policy(_path(policy, data))
-    by = signers(signed, signed.policy, max(now, signed.policy.issued_at))
     if as_json:
-        print_json(_view(signed.policy, by))
-    else:
-        show_policy(signed.policy, by, now)
+        print_json(_document(signed))
+        return
+    trusted = signed.policy
+    say(
+        f"trust policy of {trusted.ledger}, version {trusted.version}, issued {day_and_time(trusted.issued_at)}"
+    )
+    expiry = "no end" if trusted.expires_at is None else day_and_time(trusted.expires_at)
+    say(f"expires      {expiry}")
+    say(f"signed by    {', '.join(_signers(signed)) or 'nobody'}")
+    say(f"fingerprint  {_spelled(trusted.fingerprint)}")
+    say("")
+    show_rows(("quorum", "when"), [(str(rule.quorum), _when(rule.window)) for rule in trusted.quorums])
+    say("")
+    show_rows(
+        ("member", "name", "key", "SHA-256", "when", "witness"),
+        list(_key_rows(trusted)),
+        wrapped=("name", "witness"),
+        spare=("witness",),
+    )
+    if trusted.issuers:
+        say("")
+        show_rows(
+            ("issuer", "name", "seal's certificate", "certificate valid", "when"),
+            list(_seal_rows(trusted)),
+            wrapped=("name", "seal's certificate"),
+        )
 
 
 @app.command()
 def update(
     new: Annotated[Path, typer.Argument(metavar="NEW", help="The next version.", show_default=False)],
-    policy: Policy = None,
+    policy: PolicyOption = None,
     data: options.Data = None,
     as_json: options.Json = False,
 ) -> None:
-    """Put the next version of the trust policy in the present one's place.
+    """Take the next version, if a quorum of the present one's members signed it.
 
-    NEW is taken if a quorum of the present version's members signed it, it
-    is the next version, and it takes nothing back. The present one is kept
-    beside it as trust-policy.vN.json.
+    Nothing that the present one trusts for the past may be missing.
+    The present version is kept beside it.
 
     Examples:
-      shirushi policy update received/trust-policy.json
-      shirushi policy update new.json --policy trust-policy.json
+      shirushi policy update trust-policy-2.json
+      shirushi policy update trust-policy-2.json --policy trust-policy.json
     """
     path = _path(policy, data)
-    installed, kept = install_next(path, new, time.time())
-    by = signers(read_signed_policy(path), read_signed_policy(kept).policy, int(time.time()))
+    before = read_policy(path)
+    after = install_update(path, new, time.time())
     if as_json:
-        print_json({**_view(installed, by), "kept": str(kept)})
+        print_json(
+            {
+                "fingerprint": after.fingerprint.hex(),
+                "policy": str(path),
+                "replaced": before.version,
+                "version": after.version,
+            }
+        )
         return
-    say(
-        f"{path} is version {installed.version} now, signed by {', '.join(by)}; version {installed.version - 1} is kept as {kept}"
-    )
-    _say_fingerprint(installed)
+    say(f"{path} is now version {after.version}; version {before.version} is kept beside it")
+    say(f"fingerprint  {_spelled(after.fingerprint)}")
 
 
 @app.command()
 def verify(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A trust policy.", show_default=False)],
+    file: PolicyArgument,
     against: Annotated[
         Path | None,
         typer.Option(
             "--against",
             metavar="P",
-            help="The version that FILE is to follow. Without: its own members' keys are looked at.",
+            help="The policy it would follow. Default: it is judged by its own members.",
             show_default=False,
         ),
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Check the signatures of a trust policy, and that it may follow another one.
-
-    Without --against it says how many of its own members signed it: that is
-    worth something only once the fingerprint was compared.
-    Exit codes: 0 it holds, 1 it does not.
+    """Check that a policy is signed by enough members, or that it follows another one.
 
     Examples:
       shirushi policy verify trust-policy.json
-      shirushi policy verify new.json --against trust-policy.json
+      shirushi policy verify trust-policy-2.json --against trust-policy.json
     """
-    now = int(time.time())
-    signed = read_next_policy(file)
+    signed, now = read_signed_policy(file), int(time.time())
+    by = signed.policy if against is None else read_policy(against)
     if against is None:
-        judge, at = signed.policy, max(now, signed.policy.issued_at)
-        _check_quorum(signed, judge, at)
+        verify_signed(signed, by, max(now, signed.policy.issued_at))
     else:
-        judge, at = read_signed_policy(against).policy, now
-        verify_update(judge, signed, now)
-    by = signers(signed, judge, at)
+        verify_update(by, signed, now)
     if as_json:
-        print_json(_view(signed.policy, by))
+        print_json(_document(signed))
         return
-    following = "" if against is None else f" and may follow version {judge.version}"
-    whose = "its own members" if against is None else f"members of version {judge.version}"
-    say(
-        f"{file}: version {signed.policy.version} is signed by {len(by)} of {whose} ({', '.join(by)}){following}"
-    )
-    _say_fingerprint(signed.policy)
+    whose = "its own members" if against is None else f"members of version {by.version}"
+    say(f"{file}: version {signed.policy.version} holds, signed by {len(signers(signed, by, now))} {whose}")
+    say(f"fingerprint  {_spelled(signed.policy.fingerprint)}")
 
 
 @app.command()
 def export(
-    file: Annotated[
+    policy: PolicyOption = None,
+    out: Annotated[
         Path | None,
-        typer.Argument(metavar="[FILE]", help="Where to. Default: standard output.", show_default=False),
+        typer.Option("--out", metavar="FILE", help="Where to write it. Default: standard output."),
     ] = None,
-    tlog_policy: Annotated[
-        bool, typer.Option("--tlog-policy", help="In the C2SP form, as of now (the only one there is).")
-    ] = False,
-    policy: Policy = None,
     data: options.Data = None,
 ) -> None:
-    """Write the trust policy as a C2SP tlog-policy, for other tools of transparency logs.
+    """Write the policy of today as a C2SP tlog-policy, for other tools.
 
     Examples:
-      shirushi policy export --tlog-policy
-      shirushi policy export --tlog-policy shirushi.tlog-policy
+      shirushi policy export
+      shirushi policy export --out shirushi.tlog-policy
     """
-    if not tlog_policy:
-        raise typer.BadParameter("name the form: --tlog-policy", param_hint="export")
-    text = to_tlog_policy(read_signed_policy(_path(policy, data)).policy, int(time.time()))
-    if file is None:
+    text = to_tlog_policy(read_policy(_path(policy, data)), int(time.time()))
+    if out is None:
         typer.echo(text, nl=False)
-        return
-    with whole_file(file) as out:
-        out.write(text)
-    say(f"{file} is written")
+    else:
+        out.write_text(text)
+        say(f"written to {out}")
 
 
 def _path(policy: Path | None, data: Path | None) -> Path:
-    return policy if policy is not None else data_folder(data) / FILE_NAME
+    return policy or data_folder(data) / FILE_NAME
 
 
-def _check_quorum(signed: SignedPolicy, judge: TrustPolicy, at: int) -> None:
-    by, quorum = signers(signed, judge, at), judge.quorum_at(at)
-    if quorum is None or len(by) < quorum:
-        raise PolicyError(
-            f"trust policy version {signed.policy.version}: expected signatures of {quorum or 'a quorum of'} of its members, found "
-            f"{len(by)} ({', '.join(by) or 'nobody'})"
-        )
+def _signers(signed: SignedPolicy) -> tuple[str, ...]:
+    return signers(signed, signed.policy, max(int(time.time()), signed.policy.issued_at))
 
 
-def _view(policy: TrustPolicy, by: Sequence[str]) -> dict[str, Json]:
+def _document(signed: SignedPolicy) -> Json:
     return {
-        "fingerprint": policy.fingerprint.hex(),
-        "format": FORMAT,
-        "policy": policy.to_json(),
-        "signed_by": list(by),
+        "fingerprint": signed.policy.fingerprint.hex(),
+        "policy": signed.policy.to_json(),
+        "signed_by": list(_signers(signed)),
     }
 
 
-def _say_fingerprint(policy: TrustPolicy) -> None:
-    first, second = grouped(policy.fingerprint)
-    say(f"fingerprint   {first}")
-    say(f"              {second}")
-    if policy.expires_at is not None:
-        say(f"good until    {moment(policy.expires_at)}")
+def _spelled(fingerprint: bytes) -> str:
+    """Return a fingerprint in groups that can be read out over the phone."""
+    text = fingerprint.hex()
+    return " ".join(text[start : start + 4] for start in range(0, len(text), 4))
+
+
+def _when(window: Window) -> str:
+    start = day_and_time(window.not_before)
+    return f"since {start}" if window.not_after is None else f"{start} to {day_and_time(window.not_after)}"
+
+
+def _key_rows(policy: TrustPolicy) -> Iterator[tuple[str, ...]]:
+    for member in policy.members:
+        name = f"{member.name_ja} / {member.name_en}"
+        url = "" if member.witness is None else member.witness.url
+        for number, key in enumerate(member.keys):
+            first = (member.id, name) if number == 0 else ("", "")
+            yield (
+                *first,
+                key.use.value,
+                shortened(key.key_id),
+                _when(key.window),
+                url if number == 0 else "",
+            )
+
+
+def _seal_rows(policy: TrustPolicy) -> Iterator[tuple[str, ...]]:
+    for issuer in policy.issuers:
+        for seal in issuer.seals:
+            try:
+                certificate = x509.load_der_x509_certificate(seal.chain[0])
+                subject = certificate.subject.rfc4514_string()
+                valid = f"{_day(certificate.not_valid_before_utc)} to {_day(certificate.not_valid_after_utc)}"
+            except ValueError:
+                subject, valid = "no certificate", "—"
+            yield issuer.id, f"{issuer.name_ja} / {issuer.name_en}", subject, valid, _when(seal.window)
+
+
+def _day(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%d")

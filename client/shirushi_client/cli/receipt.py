@@ -8,22 +8,24 @@ from typing import Annotated
 import typer
 
 from shirushi_client.cli import options
-from shirushi_client.cli.output import moment, print_json, say, shortened
-from shirushi_client.cli.output_files import whole_file
+from shirushi_client.cli.output import moment, print_json, say, shortened, show_rows
 from shirushi_client.cli.receipts import load
-from shirushi_client.receipt_forms import tlog_proof_of
+from shirushi_client.receipt_export import qr_code, tlog_proof_of
+from shirushi_core.proofs.compact import to_compact
 from shirushi_core.proofs.log_evidence import Head
 from shirushi_core.proofs.receipt import Receipt
 from shirushi_core.proofs.status import effective_status
 
+QR_KINDS = ("svg", "png")
+
 app = typer.Typer(
-    add_completion=False, no_args_is_help=True, help="Show what a receipt holds, and write it in other forms."
+    add_completion=False, no_args_is_help=True, help="Show a receipt, and write its other forms."
 )
 
 
 @app.command()
 def show(path: options.FileOrReceipt, as_json: options.Json = False) -> None:
-    """Show what a receipt holds. That proves nothing; `verify` does.
+    """Show what a receipt holds. Nothing of it is checked: that is `verify`.
 
     Examples:
       shirushi receipt show certificate.pdf
@@ -33,64 +35,96 @@ def show(path: options.FileOrReceipt, as_json: options.Json = False) -> None:
     if as_json:
         print_json(receipt.to_json())
         return
-    statement, anchor = receipt.anchor.statement, receipt.anchor
-    until = "without an end" if statement.valid_until is None else f"until {moment(statement.valid_until)}"
-    say(f"{statement.document_type} of {statement.issuer}, on the ledger {statement.ledger}")
-    say(f"certificate   {receipt.certificate_size} bytes, SHA-256 {receipt.certificate_sha256.hex()}")
-    say(f"batch         {shortened(statement.batch_id)}, number {receipt.index + 1} of {statement.size}")
-    say(f"anchored      {moment(anchor.anchored_at)}, transaction {shortened(anchor.tx_id)}")
-    say(f"valid         from {moment(statement.valid_from)}, {until}")
-    for line in _evidence(receipt):
-        say(line)
-
-
-def _evidence(receipt: Receipt) -> list[str]:
-    log, status = receipt.log, receipt.status
-    if log is None:
-        return ["log           not in it yet: refresh it, or have members' peers asked"]
-    issuer = "with" if log.issuer is not None else "without"
-    lines = [
-        f"log           entry {log.inclusion.index}, under {_head(log.head)}",
-        f"              {issuer} the issuer's record",
-    ]
-    if status is None:
-        return [*lines, "status        not in it"]
-    record = effective_status(status.statuses.batch, status.statuses.certificate)
-    said = "neither revoked nor suspended" if record is None else f"{record.status} ({record.reason})"
-    return [*lines, f"status        {said}, under {_head(status.head or log.head)}"]
-
-
-def _head(head: Head) -> str:
-    names = [
-        line.name.rpartition("/")[2] for line in head.note.signatures if line.name != head.checkpoint.origin
-    ]
-    certificate = (
-        "" if head.quorum is None else f" and a quorum certificate of {', '.join(head.quorum.signers)}"
-    )
-    return f"a head of size {head.checkpoint.size}, cosigned by {', '.join(names) or 'nobody'}{certificate}"
+    show_rows(("what", "in the receipt"), _rows(receipt), wrapped=("in the receipt",))
+    say("nothing of this was checked: `shirushi verify` does that")
 
 
 @app.command()
 def export(
     path: options.FileOrReceipt,
-    tlog_proof: Annotated[
-        Path,
-        typer.Option(
-            "--tlog-proof",
-            metavar="OUT",
-            help="Write a C2SP tlog-proof: that the batch's anchor is in the log.",
-            show_default=False,
-        ),
+    out: Annotated[
+        Path, typer.Option("--tlog-proof", metavar="OUT", help="Where to write it.", show_default=False)
     ],
+    as_json: options.Json = False,
 ) -> None:
-    """Write a receipt's proof in a form that other tools read.
+    """Write the proof of the log as a C2SP tlog-proof, for other tools.
 
-    Its entry in the log stands in the extra line, for the hash to be made of.
+    What it proves is the log entry in its extra line: the batch's anchor.
 
     Examples:
       shirushi receipt export certificate.pdf --tlog-proof certificate.tlog-proof
     """
     proof = tlog_proof_of(load(path))
-    with whole_file(tlog_proof) as out:
-        out.write(proof.to_text())
-    say(f"{tlog_proof}: entry {proof.index} of the log {proof.checkpoint.text.partition(chr(10))[0]}")
+    out.write_text(proof.to_text())
+    _written(out, len(proof.to_text().encode()), as_json)
+
+
+@app.command()
+def compact(
+    path: options.FileOrReceipt,
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            metavar="OUT",
+            help="Where to write it: .svg or .png for a QR code, any other name for the bytes.",
+            show_default=False,
+        ),
+    ],
+    without_status: Annotated[
+        bool, typer.Option("--without-status", help="Leave the status proof out: about half as large.")
+    ] = False,
+    as_json: options.Json = False,
+) -> None:
+    """Write the compact form: CBOR, small enough for one QR code on paper.
+
+    It takes a receipt that a quorum certified, all under one head;
+    `shirushi refresh --one-head` makes it one.
+
+    Examples:
+      shirushi receipt compact certificate.pdf --out certificate.png
+      shirushi receipt compact certificate.pdf --out certificate.cbor
+    """
+    data = to_compact(load(path), with_status=not without_status)
+    kind = out.suffix.removeprefix(".").lower()
+    out.write_bytes(qr_code(data, kind) if kind in QR_KINDS else data)
+    _written(out, len(data), as_json)
+
+
+def _written(out: Path, size: int, as_json: bool) -> None:
+    if as_json:
+        print_json({"bytes": size, "written": str(out)})
+    else:
+        say(f"{size} bytes written to {out}")
+
+
+def _rows(receipt: Receipt) -> list[tuple[str, str]]:
+    anchor, statement = receipt.anchor, receipt.anchor.statement
+    rows = [
+        ("ledger", statement.ledger),
+        ("issuer", statement.issuer),
+        ("document type", statement.document_type),
+        ("certificate", f"{receipt.certificate_size} bytes, SHA-256 {receipt.certificate_sha256.hex()}"),
+        ("batch", f"{statement.batch_id.hex()}, {receipt.index + 1} of {statement.size}"),
+        ("valid", f"{moment(statement.valid_from)} to {moment(statement.valid_until)}"),
+        ("anchored", f"{moment(anchor.anchored_at)}, transaction {anchor.tx_id}"),
+        ("seal", f"key {shortened(anchor.seal.key_id)}"),
+    ]
+    if receipt.log is None:
+        return [*rows, ("log", "nothing yet: complete it with `shirushi refresh`")]
+    rows.append(("log", f"entry {receipt.log.inclusion.index} under {_head(receipt.log.head)}"))
+    status = receipt.status
+    if status is None:
+        return [*rows, ("status", "no proof")]
+    record = effective_status(status.statuses.batch, status.statuses.certificate)
+    said = (
+        "valid" if record is None else f"{record.status} since {moment(record.effective_at)}, {record.reason}"
+    )
+    return [*rows, ("status", f"{said}, under {_head(status.head or receipt.log.head)}")]
+
+
+def _head(head: Head) -> str:
+    origin = head.checkpoint.origin
+    names = [each.name.removeprefix(f"{origin}/") for each in head.note.signatures if each.name != origin]
+    certified = "" if head.quorum is None else f", certified by {', '.join(head.quorum.signers)}"
+    return f"a head of {head.checkpoint.size} entries, cosigned by {', '.join(names) or 'nobody'}{certified}"

@@ -42,6 +42,10 @@ def refresh(
             show_default=False,
         ),
     ] = None,
+    one_head: Annotated[
+        bool,
+        typer.Option("--one-head", help="Renew the proof of the log too, as `receipt compact` wants it."),
+    ] = False,
     data: options.Data = None,
     as_json: options.Json = False,
 ) -> None:
@@ -57,7 +61,7 @@ def refresh(
     """
     trusted = read_policy(policy or data_folder(data) / FILE_NAME)
     receipts = [(receipt_path(path), load(path)) for path in paths]
-    refreshed = asyncio.run(_refresh(trusted, receipts))
+    refreshed = asyncio.run(_refresh(trusted, receipts, one_head))
     heads, now = HeadVerifier(trusted), _NO_LIMIT
     rows: list[tuple[str, str, str, int]] = []
     for (path, _), receipt in zip(receipts, refreshed, strict=True):
@@ -88,7 +92,9 @@ _NO_LIMIT = (1 << 40) - 1
 """What the witnesses' answers were checked against when they came; not again, by another clock."""
 
 
-async def _refresh(policy: TrustPolicy, receipts: Sequence[tuple[Path, Receipt]]) -> list[Receipt]:
+async def _refresh(
+    policy: TrustPolicy, receipts: Sequence[tuple[Path, Receipt]], one_head: bool
+) -> list[Receipt]:
     async with open_policy(policy) as gatherer:
         if gatherer is None:
             raise WitnessError("the trust policy names no witnesses: get a newer one")
@@ -97,7 +103,9 @@ async def _refresh(policy: TrustPolicy, receipts: Sequence[tuple[Path, Receipt]]
             for start in range(0, len(receipts), TOGETHER):
                 part = receipts[start : start + TOGETHER]
                 for (path, _), receipt in zip(
-                    part, await gatherer.refresh([receipt for _, receipt in part]), strict=True
+                    part,
+                    await gatherer.refresh([receipt for _, receipt in part], one_head=one_head),
+                    strict=True,
                 ):
                     await asyncio.to_thread(write_receipt, str(path), receipt.to_bytes())
                     refreshed.append(receipt)

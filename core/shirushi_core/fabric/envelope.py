@@ -6,7 +6,7 @@ core/committer/txvalidator/v20/plugindispatcher/dispatcher.go.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -193,8 +193,12 @@ def endorsed_action(envelope: OpenEnvelope) -> EndorsedAction:
     )
 
 
-def read_transaction(action: EndorsedAction) -> EndorserTransaction:
+def read_transaction(
+    action: EndorsedAction, *, decode_results: Callable[[bytes], tuple[NamespaceRwSet, ...]] = decode
+) -> EndorserTransaction:
     """Read what an endorser transaction did, and check that its parts name one chaincode.
+
+    `decode_results` reads the read-write sets: rwset.decode, or decode_writes.
 
     Raises EnvelopeError, in this order: BAD_HEADER_EXTENSION, BAD_RESPONSE_PAYLOAD, BAD_RWSET, INVALID_OTHER_REASON or
     INVALID_CHAINCODE (chaincode ids), INVALID_OTHER_REASON (event), ILLEGAL_WRITESET.
@@ -208,7 +212,7 @@ def read_transaction(action: EndorsedAction) -> EndorserTransaction:
         proposal_pb2.ChaincodeAction, action.chaincode_action, transaction_pb2.BAD_RESPONSE_PAYLOAD
     )
     try:
-        rw_sets = decode(result.results)
+        rw_sets = decode_results(result.results)
     except InvalidInputError as error:
         raise EnvelopeError(str(error), transaction_pb2.BAD_RWSET) from None
     _check_chaincode(extension, result)

@@ -93,6 +93,18 @@ def decode(data: bytes) -> tuple[NamespaceRwSet, ...]:
         raise InvalidInputError("malformed read-write set: expected a TxReadWriteSet of KVRWSets") from None
 
 
+def decode_writes(data: bytes) -> tuple[NamespaceRwSet, ...]:
+    """Parse TxReadWriteSet bytes for what they write only; reads are left out, in whatever form. Raises InvalidInputError.
+
+    For those who follow blocks that a peer has validated: a key that is written twice is taken as it comes.
+    """
+    try:
+        message = rwset_pb2.TxReadWriteSet.FromString(data)
+        return tuple(_parse_writes(each) for each in message.ns_rwset)
+    except DecodeError:
+        raise InvalidInputError("malformed read-write set: expected a TxReadWriteSet of KVRWSets") from None
+
+
 def _namespace_message(rw_set: NamespaceRwSet) -> kvrwset_pb2.KVRWSet:
     return kvrwset_pb2.KVRWSet(
         reads=[_read_message(key, version) for key, version in sorted(rw_set.reads.items(), key=_by_key)],
@@ -135,6 +147,16 @@ def _range_message(range_read: RangeRead) -> kvrwset_pb2.RangeQueryInfo:
     return message
 
 
+def _parse_writes(message: rwset_pb2.NsReadWriteSet) -> NamespaceRwSet:
+    inner = kvrwset_pb2.KVRWSet.FromString(message.rwset)
+    return NamespaceRwSet(
+        namespace=message.namespace,
+        writes=_writes(inner),
+        metadata_writes=_metadata_writes(inner),
+        collections=tuple(each.collection_name for each in message.collection_hashed_rwset),
+    )
+
+
 def _parse_namespace(message: rwset_pb2.NsReadWriteSet) -> NamespaceRwSet:
     namespace = message.namespace
     inner = kvrwset_pb2.KVRWSet.FromString(message.rwset)
@@ -142,13 +164,8 @@ def _parse_namespace(message: rwset_pb2.NsReadWriteSet) -> NamespaceRwSet:
         namespace=namespace,
         reads={each.key: _version(each) for each in inner.reads},
         range_reads=tuple(_parse_range(namespace, each) for each in inner.range_queries_info),
-        writes=tuple(
-            Write(each.key, None if each.is_delete or not each.value else each.value) for each in inner.writes
-        ),
-        metadata_writes={
-            each.key: {entry.name: entry.value for entry in each.entries} or None
-            for each in inner.metadata_writes
-        },
+        writes=_writes(inner),
+        metadata_writes=_metadata_writes(inner),
         collections=tuple(each.collection_name for each in message.collection_hashed_rwset),
     )
     if (
@@ -160,6 +177,19 @@ def _parse_namespace(message: rwset_pb2.NsReadWriteSet) -> NamespaceRwSet:
             f"namespace {namespace!r} of the read-write set names a key twice in one list"
         )
     return rw_set
+
+
+def _writes(message: kvrwset_pb2.KVRWSet) -> tuple[Write, ...]:
+    return tuple(
+        Write(each.key, None if each.is_delete or not each.value else each.value) for each in message.writes
+    )
+
+
+def _metadata_writes(message: kvrwset_pb2.KVRWSet) -> dict[str, dict[str, bytes] | None]:
+    return {
+        each.key: {entry.name: entry.value for entry in each.entries} or None
+        for each in message.metadata_writes
+    }
 
 
 def _parse_range(namespace: str, message: kvrwset_pb2.RangeQueryInfo) -> RangeRead:

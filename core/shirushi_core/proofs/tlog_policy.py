@@ -1,61 +1,54 @@
-"""The C2SP form of a trust policy at one time: what other tools of transparency logs judge checkpoints by.
+"""A trust policy in the words of C2SP tlog-policy: for other tools of transparency logs to check our checkpoints by.
 
-    log <vkey> [<url>]
-    witness <name> <vkey>
-    group <name> <k> <name>...
-    quorum <name>
-
-Each member is a log, for each signs the one log with a key of its own, and a witness under its cosigner's name. It has no windows and
-no seals: it says what counts at the time it is made for. Source: C2SP tlog-policy.
+That format knows no windows: what is written is who counts at one time. Of a member with several cosigner keys any one counts, so
+that it still counts once. Source: C2SP tlog-policy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
 from shirushi_core.errors import InvalidInputError
-from shirushi_core.proofs.trust_policy import KeyUse, PolicyMember, TrustPolicy, cosigner_name
+from shirushi_core.proofs.note import VerifierKey
+from shirushi_core.proofs.trust_policy import KeyUse, PolicyMember, TrustPolicy
 
-_GROUP = "members"
+QUORUM = "quorum-of-members"
 
 
 def to_tlog_policy(policy: TrustPolicy, at: int) -> str:
-    """Return the policy's text as of a time (unix seconds); raises InvalidInputError if no quorum can be made up then."""
-    members, quorum = policy.members_at(at), policy.quorum_at(at)
-    witnesses = {member.id: _vkeys(policy, member, KeyUse.COSIGNER, at) for member in members}
-    count = sum(bool(keys) for keys in witnesses.values())
-    if quorum is None or count < quorum:
+    """Return the policy text that holds at a time (unix seconds); raises InvalidInputError if no quorum is defined then."""
+    members = policy.members_at(at)
+    quorum = policy.quorum_at(at)
+    if quorum is None:
         raise InvalidInputError(
-            f"trust policy version {policy.version}: expected {quorum or 'a number of'} members with a cosigner key at {at}, "
-            f"found {count}"
+            f"trust policy version {policy.version}: no quorum is defined for the time asked for"
         )
-    lines = [
-        f"# Trust policy of the ledger {policy.ledger}, version {policy.version}, as of unix time {at}.",
-        f"# SHA-256 of the policy: {policy.fingerprint.hex()}",
-        *_logs(policy, members, at),
-    ]
-    groups, names = [], []
-    for member_id, vkeys in witnesses.items():
-        name = cosigner_name(policy.ledger, member_id)
-        parts = [name] if len(vkeys) == 1 else [f"{name}/{number}" for number in range(1, len(vkeys) + 1)]
-        lines += [f"witness {part} {vkey}" for part, vkey in zip(parts, vkeys, strict=True)]
-        if len(vkeys) > 1:  # a member that changes keys still counts once
-            groups.append(f"group {name} any {' '.join(parts)}")
-        if vkeys:
-            names.append(name)
-    lines += [*groups, f"group {_GROUP} {quorum} {' '.join(names)}", f"quorum {_GROUP}"]
-    return "".join(f"{line}\n" for line in lines)
-
-
-def _logs(policy: TrustPolicy, members: Sequence[PolicyMember], at: int) -> Iterator[str]:
+    logs = [f"log {key}" for member in members for key in _keys(policy, member, KeyUse.LOG, at)]
+    witnesses: list[str] = []
+    names: list[str] = []
     for member in members:
-        url = "" if member.witness is None else member.witness.url
-        # A line's items end at a space, and the file has no control characters.
-        address = f" {url}" if url and url.isprintable() and " " not in url else ""
-        for vkey in _vkeys(policy, member, KeyUse.LOG, at):
-            yield f"log {vkey}{address}"
+        keys = _keys(policy, member, KeyUse.COSIGNER, at)
+        if len(keys) == 1:
+            witnesses.append(f"witness {member.id} {keys[0]}{_url(member)}")
+        elif keys:
+            own = [f"{member.id}.{number}" for number in range(1, len(keys) + 1)]
+            witnesses += [f"witness {name} {key}{_url(member)}" for name, key in zip(own, keys, strict=True)]
+            witnesses.append(f"group {member.id} any {' '.join(own)}")
+        if keys:
+            names.append(member.id)
+    if len(names) < quorum:
+        raise InvalidInputError(
+            f"trust policy: {len(names)} members have a cosigner key then, {quorum} are needed"
+        )
+    head = f"# {policy.ledger}, trust policy version {policy.version}, SHA-256 {policy.fingerprint.hex()}"
+    group = f"group {QUORUM} {quorum} {' '.join(names)}"
+    return "\n".join([head, *logs, *witnesses, group, f"quorum {QUORUM}"]) + "\n"
 
 
-def _vkeys(policy: TrustPolicy, member: PolicyMember, use: KeyUse, at: int) -> list[str]:
+def _keys(policy: TrustPolicy, member: PolicyMember, use: KeyUse, at: int) -> list[VerifierKey]:
     keys = [key for key in member.keys if key.use is use and key.window.holds(at)]
-    return [str(policy.verifier_key(member, key)) for key in keys]
+    return [verifier for key in keys if (verifier := policy.verifier_key(member, key)) is not None]
+
+
+def _url(member: PolicyMember) -> str:
+    url = "" if member.witness is None else member.witness.url
+    # One with a space or a newline in it would say something else in this format.
+    return f" {url}" if url and " " not in url and url.isprintable() else ""

@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shirushi_core.errors import InvalidInputError
-from shirushi_core.fabric.rwset import NamespaceRwSet, RangeRead, Version, Write, decode, encode
+from shirushi_core.fabric.rwset import (
+    NamespaceRwSet,
+    RangeRead,
+    Version,
+    Write,
+    decode,
+    decode_writes,
+    encode,
+)
 
 names = st.text(min_size=1, max_size=8)
 numbers = st.integers(0, 2**64 - 1)
@@ -138,6 +146,28 @@ def test_private_data_collections_are_named_and_their_hashes_not_read() -> None:
 def test_private_data_collections_are_never_written() -> None:
     with pytest.raises(InvalidInputError, match="private data"):
         encode([NamespaceRwSet("cc", collections=("mine",))])
+
+
+@given(rw_sets)
+def test_writes_are_read_without_the_reads(sets: list[NamespaceRwSet]) -> None:
+    expected = [(each.writes, each.metadata_writes) for each in decode(encode(sets))]
+    found = decode_writes(encode(sets))
+    assert [(each.writes, each.metadata_writes) for each in found] == expected
+    assert not any(each.reads or each.range_reads for each in found)
+
+
+def test_writes_are_read_beside_a_merkle_summary_of_range_reads() -> None:
+    inner = kv_rwset_pb2.KVRWSet()
+    inner.range_queries_info.add(start_key="a", end_key="b").reads_merkle_hashes.max_degree = 50
+    inner.writes.add(key="k", value=b"v")
+    namespace = rwset_pb2.NsReadWriteSet(namespace="cc", rwset=inner.SerializeToString())
+    (found,) = decode_writes(rwset_pb2.TxReadWriteSet(ns_rwset=[namespace]).SerializeToString())
+    assert found.writes == (Write("k", b"v"),)
+
+
+def test_bytes_that_are_no_read_write_set_have_no_writes_to_read() -> None:
+    with pytest.raises(InvalidInputError, match="malformed read-write set"):
+        decode_writes(b"\xff")
 
 
 @given(st.binary(max_size=200))

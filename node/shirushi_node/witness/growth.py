@@ -1,0 +1,130 @@
+"""A log that grows: which files of tiles and bundles each new entry makes or changes, and every head on the way.
+
+Only the right edge of the tree is kept: the last, partial tile of each level, the last, partial bundle, and the roots of the
+complete subtrees that the log falls into. Pure: what is to be written is collected, and somebody else writes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from shirushi_core.errors import InvalidInputError
+from shirushi_core.proofs.merkle import EMPTY_ROOT, HASH_SIZE, ProofError, leaf_hash, node_hash
+from shirushi_core.proofs.tiles import (
+    MAX_LEVEL,
+    TILE_HEIGHT,
+    TILE_WIDTH,
+    Tile,
+    bundle,
+    entries_path,
+    unbundle,
+)
+
+ReadFile = Callable[[str], bytes]
+"""Returns a tile's or bundle's bytes by its path; raises ProofError if there is no such file."""
+
+
+@dataclass
+class Growth:
+    """The right edge of a log."""
+
+    size: int = 0
+    _rows: list[list[bytes]] = field(default_factory=lambda: [[] for _ in range(MAX_LEVEL + 1)])
+    _entries: list[bytes] = field(default_factory=list)
+    _peaks: list[bytes] = field(default_factory=list)  # of the complete subtrees, largest first
+    _full: dict[str, bytes] = field(default_factory=dict)
+    _changed: set[int] = field(default_factory=set)  # levels
+
+    @classmethod
+    def load(cls, size: int, read: ReadFile) -> Growth:
+        """Read the edge of a log of some size from its files; raises ProofError."""
+        growth = cls(size)
+        for level in range(MAX_LEVEL, -1, -1):
+            index, width = divmod(size >> TILE_HEIGHT * level, TILE_WIDTH)
+            if width:
+                data = read(Tile(level, index, width).path)
+                if len(data) != width * HASH_SIZE:
+                    raise ProofError(f"{Tile(level, index, width).path}: expected {width} hashes")
+                row = [data[n : n + HASH_SIZE] for n in range(0, len(data), HASH_SIZE)]
+                growth._rows[level] = row
+                growth._peaks.extend(_peaks(row))
+        index, width = divmod(size, TILE_WIDTH)
+        if width:
+            growth._entries = _read_entries(read, index, width)
+        return growth
+
+    def append(self, entry: bytes) -> int:
+        """Add an entry and return its index."""
+        index = self.size
+        self._entries.append(entry)
+        if len(self._entries) == TILE_WIDTH:
+            self._full[entries_path(index // TILE_WIDTH)] = bundle(self._entries)
+            self._entries = []
+        node = leaf_hash(entry)
+        self._add_peak(node)
+        for level, row in enumerate(self._rows):
+            row.append(node)
+            self._changed.add(level)
+            if len(row) < TILE_WIDTH:
+                break
+            self._full[Tile(level, index >> TILE_HEIGHT * (level + 1)).path] = b"".join(row)
+            node = _root(row)
+            row.clear()
+        self.size += 1
+        return index
+
+    def root(self) -> bytes:
+        """Return the head of the tree as it is now."""
+        if not self._peaks:
+            return EMPTY_ROOT
+        root = self._peaks[-1]
+        for peak in reversed(self._peaks[:-1]):
+            root = node_hash(peak, root)
+        return root
+
+    def take_files(self) -> Mapping[str, bytes]:
+        """Return the files, by path, that are new since the last time, and the partial ones that end the log now."""
+        files, self._full = self._full, {}
+        changed, self._changed = self._changed, set()
+        for level in sorted(changed):
+            if row := self._rows[level]:
+                files[Tile(level, self.size >> TILE_HEIGHT * (level + 1), len(row)).path] = b"".join(row)
+        if self._entries and changed:
+            files[entries_path(self.size // TILE_WIDTH, len(self._entries))] = bundle(self._entries)
+        return files
+
+    def _add_peak(self, node: bytes) -> None:
+        count = self.size
+        while count & 1:
+            node = node_hash(self._peaks.pop(), node)
+            count >>= 1
+        self._peaks.append(node)
+
+
+def _read_entries(read: ReadFile, index: int, width: int) -> list[bytes]:
+    path = entries_path(index, width)
+    try:
+        entries = unbundle(read(path))
+    except InvalidInputError as error:
+        raise ProofError(f"{path}: {error}") from None
+    if len(entries) != width:
+        raise ProofError(f"{path}: expected {width} entries, found {len(entries)}")
+    return entries
+
+
+def _peaks(row: list[bytes]) -> list[bytes]:
+    """Return the roots of the complete subtrees that a tile's hashes fall into, largest first."""
+    peaks, start = [], 0
+    while start < len(row):
+        count = 1 << (len(row) - start).bit_length() - 1
+        peaks.append(_root(row[start : start + count]))
+        start += count
+    return peaks
+
+
+def _root(row: list[bytes]) -> bytes:
+    """Return the hash over 2^n hashes."""
+    while len(row) > 1:
+        row = [node_hash(row[n], row[n + 1]) for n in range(0, len(row), 2)]
+    return row[0]
