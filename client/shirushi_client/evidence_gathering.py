@@ -226,7 +226,9 @@ class EvidenceGatherer:
         one_head: bool,
     ) -> list[Receipt]:
         checkpoint = head.checkpoint
-        if answer.head.checkpoint != checkpoint or len(answer.statuses) != len(request.statuses):
+        asked = (len(request.batches), len(request.issuers), len(request.statuses))
+        found = (len(answer.batches), len(answer.issuers), len(answer.statuses))
+        if answer.head.checkpoint != checkpoint or found != asked:
             raise InvalidInputError("its proofs are under another head, or of something else")
         root = verify_status_entry(answer.status_entry, checkpoint)
         inclusions = dict(zip(request.batches, answer.batches, strict=True))
@@ -239,20 +241,27 @@ class EvidenceGatherer:
                 raise InvalidInputError(f"it has no batch {statement.batch_id.hex()}")
             verify_logged(receipt.anchor, inclusion, checkpoint)
             verify_certificate_statuses(statuses, root, statement.batch_id, receipt.commitment)
-            issuer = registered[statement.issuer, receipt.anchor.issuer_sequence]
-            if issuer is not None:
-                verify_registered(issuer, checkpoint)
+            named = (statement.issuer, receipt.anchor.issuer_sequence)
+            issuer = registered[named]
+            if issuer is None or (issuer.record.id, issuer.record.sequence) != named:
+                raise InvalidInputError("it did not give the issuer's record that the batch names")
+            verify_registered(issuer, checkpoint)
             log = receipt.log
-            if one_head or log is None or log.issuer is None or not self._is_confirmed(log.head):
+            if one_head or log is None or not self._is_good(log, receipt.anchor):
                 log = LogEvidence(head, inclusion, issuer)
             refreshed.append(_with_evidence(receipt, log, head, answer, statuses))
         return refreshed
 
-    def _is_confirmed(self, head: Head) -> bool:
+    def _is_good(self, log: LogEvidence, anchor: IssuanceAnchor) -> bool:
+        """Say whether log evidence is complete and can stay as it is."""
         try:
-            return self._heads.confirm(head, int(self._clock())).is_enough
-        except ConfirmationError:
+            verify_logged(anchor, log.inclusion, log.head.checkpoint)
+            if log.issuer is not None:
+                verify_registered(log.issuer, log.head.checkpoint)
+            confirmation = self._heads.confirm(log.head, int(self._clock()))
+        except (ConfirmationError, merkle.ProofError):
             return False
+        return confirmation.is_enough and log.issuer is not None
 
     def _try_add(
         self,

@@ -22,11 +22,16 @@ class ExportError(ShirushiError):
 def tlog_proof_of(receipt: Receipt) -> TlogProof:
     """Return the proof that a receipt's anchor is in the log; `extra` is the log entry that it is about.
 
-    Raises ExportError for a receipt without log evidence.
+    Raises ExportError for a receipt without log evidence, or without a signature of the log, which C2SP asks of a checkpoint.
     """
     log = receipt.log
     if log is None:
         raise ExportError("the receipt has no proof of the log yet: complete it with `shirushi refresh`")
+    origin = log.head.checkpoint.origin
+    if not any(line.name == origin for line in log.head.note.signatures):
+        raise ExportError(
+            "the receipt's checkpoint is not signed by its log: renew it with `shirushi refresh --one-head`"
+        )
     return TlogProof(log.inclusion.index, log.inclusion.path, log.head.note, issuance_entry(receipt.anchor))
 
 

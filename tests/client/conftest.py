@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -22,6 +23,22 @@ from shirushi_client.issuer.batch import Order
 from shirushi_client.issuer.issuer import FileToIssue, Issuer
 from shirushi_client.issuer.journal import Journal
 from shirushi_client.ledger_client import LedgerClient
+
+
+class NetworkUsedError(Exception):
+    """Something that was to work without a network opened a socket; no error that anybody expects."""
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Switch the network off: whoever opens a socket, or looks a name up, fails the test."""
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise NetworkUsedError
+
+    for name in ("socket", "create_connection", "socketpair", "getaddrinfo"):
+        monkeypatch.setattr(socket, name, refuse)
+
 
 ORDER = Order("income-certificate")
 

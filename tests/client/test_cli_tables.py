@@ -53,11 +53,13 @@ def test_in_both_languages_only_what_is_wrong_is_shown(members: City, run: Run, 
     file = issue(run, folder)
     assert "TRUST" in run("verify", file, LANG="C", COLUMNS="120").stdout
     run("revoke", file, "--reason", "other")
-    lines = run("verify", file, LANG="C", COLUMNS="120").stdout.splitlines()
+    lines = run("verify", file, LANG="C", COLUMNS="240").stdout.splitlines()
     assert lines[0].startswith("無効 / NOT VALID  【試験用】[TEST]")
-    assert lines[1].startswith("不合格")
-    assert lines[2].startswith("fail")
-    assert lines[3].startswith("発行者 / issuer: ")
+    assert lines[1].startswith("受け取らないでください。")
+    assert " / Do not accept it. It was revoked" in lines[1]
+    assert lines[2].startswith("不合格")
+    assert lines[3].startswith("fail")
+    assert lines[4].startswith("発行者 / issuer: ")
 
 
 def test_members_that_agree_on_there_being_no_record_do_not_seem_to_confirm_it(

@@ -245,7 +245,7 @@ class PaperLog:
     ) -> Head:
         """A head that these members cosigned at a time, and with a quorum certificate if asked for."""
         checkpoint = self.checkpoint(size)
-        signers = [KEYS[member] for member in members]
+        signers = [KEYS[member] for member in sorted(members)]
         note = SignedNote(
             checkpoint.to_text(),
             tuple(

@@ -49,7 +49,8 @@ class PaperWitness:
                 head=Head(self.bend_note(self._note(size))),
                 status_entry=log.status_entry(size),
                 batches=tuple(
-                    log.inclusion(issuance_entry(anchors[batch]), size) for batch in request.batches
+                    log.inclusion(issuance_entry(anchors[batch]), size) if batch in anchors else None
+                    for batch in request.batches
                 ),
                 issuers=tuple(log.registered(issuer_record(), size) for _ in request.issuers),
                 statuses=tuple(log.statuses(*each, size) for each in request.statuses),

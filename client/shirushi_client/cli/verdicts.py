@@ -9,7 +9,7 @@ from rich.text import Text
 
 from shirushi_client.cli.options import Language
 from shirushi_client.cli.output import console, moment, table
-from shirushi_client.verifier.report import MemberView, Report
+from shirushi_client.verifier.report import MemberView, Mode, Report
 from shirushi_core.proofs.report import Check, Result, Verdict
 
 CODES_WIDTH = 110
@@ -26,7 +26,10 @@ _RESULTS = {
     Result.UNKNOWN: ("不明", "unknown", "yellow"),
     Result.NOT_RUN: ("未実施", "not run", "dim"),
 }
+_DECIDING = {Verdict.NOT_VALID: Result.FAIL, Verdict.CANNOT_CONFIRM: Result.UNKNOWN}
 _WRONG = (Result.FAIL, Result.UNKNOWN)
+_SIGNED = ("署名で確認した参加機関", "confirmed by the signatures of")
+_NOT_SIGNED = ("署名のない参加機関", "no signature of")
 _AGREE = ("回答が一致した参加機関", "same answers from")
 _DIFFER = ("回答が異なる参加機関", "other answers from")
 _ANSWERED = ("回答した参加機関", "answers from")
@@ -34,7 +37,7 @@ _SILENT = ("回答のない参加機関", "no answer from")
 
 
 def show_report(report: Report, language: Language | None) -> None:
-    """Print the verdict, the checks with their sentences, and who answered.
+    """Print the verdict, a sentence on what it means, the checks with theirs, as of when it is known, and who confirmed it.
 
     In one language every check is shown; in both (None) only what speaks against the certificate, or, if nothing
     does, what was not looked at.
@@ -43,13 +46,16 @@ def show_report(report: Report, language: Language | None) -> None:
     ja, en, style = _VERDICTS[report.verdict]
     test = f"  {_in(language, '【試験用】', '[TEST]', between='')}" if report.test else ""
     out.print(Text.assemble((_in(language, ja, en), style), (test, "magenta"), f"  {report.file}"))
+    out.print(Text(_sentence(report, language)))
     out.print(_checks(_shown(report, language), language, with_codes=out.width >= CODES_WIDTH))
     issuer = report.receipt.anchor.statement.issuer
     if report.issuer is not None:
         issuer = _in(language, report.issuer.name_ja, report.issuer.name_en)
     out.print(Text(f"{_in(language, '発行者', 'issuer')}: {issuer}"))
     out.print(Text(f"{_in(language, '記録', 'anchored')}: {moment(report.receipt.anchor.anchored_at)}"))
-    for line in _members(report.members, language):
+    as_of = _in(language, "有効状態の時点", "status as of")
+    out.print(Text(f"{as_of}: {moment(report.status_as_of)}"))
+    for line in _members(report, language):
         out.print(Text(line))
     out.print()
 
@@ -89,21 +95,46 @@ def _checks(checks: Sequence[Check], language: Language | None, *, with_codes: b
     return made
 
 
-def _members(members: Sequence[MemberView], language: Language | None) -> Iterator[str]:
-    said: dict[tuple[str, str], list[str]] = {_AGREE: [], _DIFFER: [], _ANSWERED: [], _SILENT: []}
-    for member in members:
-        said[_said(member)].append(member.name_ja if language is Language.JA else member.name_en)
-    for (ja, en), names in said.items():
-        if names:
-            yield f"{_in(language, ja, en)}: {', '.join(names)}"
+def _members(report: Report, language: Language | None) -> Iterator[str]:
+    said: dict[tuple[str, str], list[str]] = {}
+    say = _said if report.evidence.mode is Mode.LEDGER else _signed
+    for member in report.members:
+        said.setdefault(say(member), []).append(member.name_ja if language is Language.JA else member.name_en)
+    for ja, en in (_SIGNED, _NOT_SIGNED, _AGREE, _DIFFER, _ANSWERED, _SILENT):
+        if (ja, en) in said:
+            yield f"{_in(language, ja, en)}: {', '.join(said[ja, en])}"
+
+
+def _signed(member: MemberView) -> tuple[str, str]:
+    return _SIGNED if member.status_at is not None or member.log_at is not None else _NOT_SIGNED
 
 
 def _said(member: MemberView) -> tuple[str, str]:
     if member.agrees is not None:
         return _AGREE if member.agrees else _DIFFER
-    if member.answers is not None and member.answers.problem is None:
-        return _ANSWERED
-    return _SILENT
+    return _ANSWERED if member.problem is None else _SILENT
+
+
+def _sentence(report: Report, language: Language | None) -> str:
+    """Say in one sentence what a verdict means for whoever holds the certificate."""
+    wrong = [check for check in report.checks if check.result is _DECIDING.get(report.verdict)]
+    as_of = moment(report.judged_at if report.judged_at != report.checked_at else report.status_as_of)
+    match report.verdict:
+        case Verdict.VALID:
+            name_ja = name_en = report.receipt.anchor.statement.issuer
+            if report.issuer is not None:
+                name_ja, name_en = report.issuer.name_ja, report.issuer.name_en
+            ja = f"{name_ja}が発行した証明書で、{as_of}の時点で有効です。"
+            en = f"{name_en} issued it, and it was good as of {as_of}."
+        case Verdict.NOT_VALID:
+            ja, en = "受け取らないでください。", "Do not accept it."
+        case Verdict.CANNOT_CONFIRM:
+            ja, en = "まだ判断できません。", "Neither accept nor refuse it yet."
+    return _in(
+        language,
+        ja + "".join(check.ja for check in wrong[:1]),
+        " ".join([en, *(check.en for check in wrong[:1])]),
+    )
 
 
 def _in(language: Language | None, ja: str, en: str, *, between: str = " / ") -> str:

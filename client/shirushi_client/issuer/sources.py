@@ -28,7 +28,7 @@ def files_to_issue(paths: Sequence[Path], out: Path | None = None) -> Iterator[F
             empty = True
             source = _beginning(path)
             target = source if out is None else _beginning(out)
-            for file in _walk(str(path)):
+            for file in files_in(str(path)):
                 empty = False
                 yield FileToIssue(file, f"{target}{file[len(source) :]}{SUFFIX}")
             if empty:
@@ -67,14 +67,15 @@ def _beginning(folder: Path) -> str:
     return os.path.join(folder, "")  # noqa: PTH118 (a Path would drop the separator)
 
 
-def _walk(folder: str) -> Iterator[str]:
+def files_in(folder: str) -> Iterator[str]:
+    """Yield the files in a folder and those below it, but receipts and hidden files; raises CertificateFileError."""
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
                 if entry.name.startswith(".") or entry.name.endswith(SUFFIX):
                     continue
                 if entry.is_dir(follow_symlinks=False):
-                    yield from _walk(entry.path)
+                    yield from files_in(entry.path)
                 else:
                     yield entry.path
     except OSError as error:

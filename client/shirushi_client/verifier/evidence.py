@@ -25,6 +25,9 @@ from shirushi_core.proofs.status import StatusRecord
 MEMBER_SECONDS = EVALUATE_SECONDS + 1.0
 """How long one member may take for everything it is asked; the others do not wait longer for it either."""
 
+MAX_HISTORY = 1 << 20
+"""Status records that one certificate or batch may have had."""
+
 _STATUS_FIELDS = frozenset({"batch_id", "batch_status", "certificate_status", "commitment"})
 
 Parsed = TypeVar("Parsed")
@@ -62,13 +65,21 @@ class MemberAnswers:
 
 
 async def ask_members(
-    members: Sequence[MemberContract], *, batch_id: bytes, commitment: bytes, issuer: str
+    members: Sequence[MemberContract],
+    *,
+    batch_id: bytes,
+    commitment: bytes,
+    issuer: str,
+    at: int | None = None,
 ) -> list[MemberAnswers]:
-    """Ask all members concurrently; trouble with one shows in its answers only, and takes MEMBER_SECONDS at most."""
+    """Ask all members concurrently; trouble with one shows in its answers only, and takes MEMBER_SECONDS at most.
+
+    `at`: a past time (unix seconds) that the statuses are asked for.
+    """
     return list(
         await asyncio.gather(
             *(
-                _ask_member(member, batch_id=batch_id, commitment=commitment, issuer=issuer)
+                _ask_member(member, batch_id=batch_id, commitment=commitment, issuer=issuer, at=at)
                 for member in members
             )
         )
@@ -76,7 +87,7 @@ async def ask_members(
 
 
 async def _ask_member(
-    member: MemberContract, *, batch_id: bytes, commitment: bytes, issuer: str
+    member: MemberContract, *, batch_id: bytes, commitment: bytes, issuer: str, at: int | None
 ) -> MemberAnswers:
     def anchor(value: Json) -> IssuanceAnchor:
         parsed = IssuanceAnchor.from_json(value)
@@ -91,10 +102,26 @@ async def _ask_member(
         _about(parsed.id == issuer, "issuer")
         return parsed
 
-    target: Json = {"batch_id": batch_id.hex(), "commitment": commitment.hex()}
+    target: dict[str, Json] = {"batch_id": batch_id.hex(), "commitment": commitment.hex()}
+
+    async def histories() -> Json:
+        return [
+            await member.evaluate("get_history", target | {"commitment": None}),
+            await member.evaluate("get_history", target),
+        ]
+
+    def statuses_then(value: Json) -> Statuses:
+        of_batch, of_certificate = fields.an_array(value, "get_history", 2, 2)
+        return Statuses(
+            status_at(of_batch, batch_id, None, at or 0),
+            status_at(of_certificate, batch_id, commitment, at or 0),
+        )
+
     said = await asyncio.gather(
         _answer(lambda: member.evaluate("get_batch", {"batch_id": batch_id.hex()}), anchor, BATCH_NOT_FOUND),
-        _answer(lambda: member.evaluate("get_status", target), statuses, BATCH_NOT_FOUND),
+        _answer(lambda: member.evaluate("get_status", target), statuses, BATCH_NOT_FOUND)
+        if at is None
+        else _answer(histories, statuses_then, BATCH_NOT_FOUND),
         _answer(lambda: member.evaluate("get_issuer", {"issuer": issuer}), record, ISSUER_NOT_FOUND),
     )
     return MemberAnswers(member.member.id, *said)
@@ -111,6 +138,20 @@ def parse_statuses(value: Json, batch_id: bytes, commitment: bytes) -> Statuses:
         "certificate's status",
     )
     return Statuses(of_batch, of_certificate)
+
+
+def status_at(value: Json, batch_id: bytes, commitment: bytes | None, at: int) -> StatusRecord | None:
+    """Return the record of an answer to get_history that was in force at a time; raises as `parse_statuses` does.
+
+    That is the last one that is effective since before it: a change made later may reach back.
+    """
+    found = None
+    for each in fields.an_array(value, "get_history", 0, MAX_HISTORY):
+        record = StatusRecord.from_json(each)
+        _about((record.batch_id, record.commitment) == (batch_id, commitment), "status")
+        if record.effective_at <= at:
+            found = record
+    return found
 
 
 async def _answer(

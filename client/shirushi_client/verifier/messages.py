@@ -46,6 +46,42 @@ SENTENCES = MappingProxyType(
             "発行者の鍵を十分な数の参加機関から確認できませんでした。",
             "The issuer's keys could not be learned from enough members.",
         ),
+        "SEALED_BY_ISSUER_CERTIFIED": (
+            "{ja}のeシールが付されています。鍵は参加機関に登録され、証明書も有効でした。",
+            "It is sealed by {en}, with a key that the members registered and whose certificate was good.",
+        ),
+        "SEALED_BY_ISSUER_REGISTERED": (
+            "{ja}のeシールが付されています。鍵は参加機関に登録されています（信頼ポリシーに、この発行者の証明書の指定はありません）。",
+            "It is sealed by {en}, with a key that the members registered; the trust policy names no certificate for it.",
+        ),
+        "SEALED_BY_ISSUER_CERTIFIED_ONLY": (
+            "{ja}のeシールが付されています。証明書は有効でした（受領証に、参加機関の登録簿の記録は含まれていません）。",
+            "It is sealed by {en}, with a key whose certificate was good; the receipt does not carry the members' register.",
+        ),
+        "SEALED_BY_ISSUER_CERTIFICATE_NOT_GOOD": (
+            "eシールの証明書は、台帳に記録された時点（{at}）では有効ではありませんでした（{reason}）。",
+            "The certificate of the seal's key was not good when the seal was anchored ({at}): {reason}.",
+        ),
+        "SEALED_BY_ISSUER_NOT_CERTIFIED": (
+            "信頼ポリシーは、このeシールの鍵を発行者{issuer}のものとして認めていません。",
+            "The trust policy names certificates for issuer {issuer}, and none is of the seal's key.",
+        ),
+        "SEALED_BY_ISSUER_CERTIFICATE_NOT_KNOWN": (
+            "eシールの鍵は、お手元の信頼ポリシーより後に発行者{issuer}が使い始めたものです。新しい信頼ポリシーが必要です。",
+            "The trust policy is older than the seal and names no certificate of its key for issuer {issuer}: get a newer policy.",
+        ),
+        "SEALED_BY_ISSUER_NO_RECORD": (
+            "受領証にも信頼ポリシーにも、発行者{issuer}の鍵の登録がありません。",
+            "Neither the receipt nor the trust policy says which keys issuer {issuer} has.",
+        ),
+        "SEALED_BY_ISSUER_PROOF_BROKEN": (
+            "受領証にある発行者の登録の証明が、正しくつながりません。",
+            "The receipt's proof of the issuer's registration does not hold.",
+        ),
+        "SEALED_BY_ISSUER_NOT_PROVED": (
+            "台帳に記録された日時が確認できないため、eシールの鍵の有効期間を判断できません。",
+            "Without a confirmed record there is no telling whether the seal's key counted at the time.",
+        ),
         "RECORDED_ON_LEDGER_AGREED": (
             "台帳{ledger}に{at}に記録されています。",
             "It was recorded on ledger {ledger} at {at}.",
@@ -70,6 +106,26 @@ SENTENCES = MappingProxyType(
             "受領証は台帳{ledger}のもので、この検証者が知る台帳は{known}です。",
             "The receipt is of ledger {ledger}; this verifier knows ledger {known} only.",
         ),
+        "RECORDED_ON_LEDGER_LOGGED": (
+            "台帳{ledger}に{at}に記録されています。",
+            "It was recorded on ledger {ledger} at {at}.",
+        ),
+        "RECORDED_ON_LEDGER_AFTER_DATE": (
+            "台帳に記録されたのは{at}で、お尋ねの日時（{asked}）にはまだ発行されていませんでした。",
+            "It was recorded only at {at}; at {asked} it had not been issued.",
+        ),
+        "RECORDED_ON_LEDGER_NOT_PROVED": (
+            "受領証に、台帳の記録の証明がまだ含まれていません。",
+            "The receipt does not carry a proof of the ledger's record yet.",
+        ),
+        "RECORDED_ON_LEDGER_PROOF_BROKEN": (
+            "受領証にある台帳の記録の証明が、正しくつながりません。",
+            "The receipt's proof of the ledger's record does not hold.",
+        ),
+        "RECORDED_ON_LEDGER_NOT_CONFIRMED": (
+            "台帳の記録を確認した参加機関が足りません。",
+            "The proof leads to a state of the ledger that too few members confirmed.",
+        ),
         "CONFIRMED_BY_MEMBERS_QUORUM": (
             "{n}機関中{count}機関の回答が一致しました（必要数{quorum}）。",
             "{count} of {n} members gave the same answers ({quorum} are needed).",
@@ -89,6 +145,38 @@ SENTENCES = MappingProxyType(
         "CONFIRMED_BY_MEMBERS_OTHER_LEDGER": (
             "別の台帳の受領証のため、参加機関には照会していません。",
             "No member was asked, for the receipt is of another ledger.",
+        ),
+        "CONFIRMED_BY_MEMBERS_SIGNED": (
+            "{n}機関中{count}機関の署名で確認されています（必要数{quorum}）: {ja}。{ignored_ja}",
+            "{count} of {n} members confirm it by their signatures ({quorum} are needed): {en}.{ignored_en}",
+        ),
+        "CONFIRMED_BY_MEMBERS_SIGNED_EACH": (
+            "記録は{n}機関中{count}機関（{ja}）、有効状態は{status_n}機関中{status_count}機関（{status_ja}）の署名で確認されています（必要数{quorum}、{status_quorum}）。{ignored_ja}{status_ignored_ja}",
+            "{count} of {n} members confirm the record ({en}), {status_count} of {status_n} the status ({status_en}), by their signatures; {quorum} and {status_quorum} are needed.{ignored_en}{status_ignored_en}",
+        ),
+        "CONFIRMED_BY_MEMBERS_TOO_FEW_SIGNED": (
+            "署名で確認した参加機関は{n}機関中{count}機関で、足りません（必要数{quorum}）: {ja}。{ignored_ja}",
+            "Only {count} of {n} members confirm it by their signatures ({quorum} are needed): {en}.{ignored_en}",
+        ),
+        "CONFIRMED_BY_MEMBERS_NO_EVIDENCE": (
+            "受領証に、参加機関の署名がまだ含まれていません。",
+            "The receipt does not carry members' signatures yet.",
+        ),
+        "CONFIRMED_BY_MEMBERS_OTHER_LOG": (
+            "受領証の署名は、別の台帳に対するものです。",
+            "The receipt's signatures are over another ledger's log.",
+        ),
+        "CONFIRMED_BY_MEMBERS_KEY_UNKNOWN": (
+            "お手元の信頼ポリシーにない鍵の署名が含まれています。新しい信頼ポリシーが必要か、受領証が変えられています。",
+            "A signature is of a key that the trust policy does not have: get a newer policy, or the receipt was changed.",
+        ),
+        "CONFIRMED_BY_MEMBERS_SIGNATURE_BROKEN": (
+            "受領証にある参加機関の署名が正しくありません（{reason}）。",
+            "A member's signature in the receipt does not hold: {reason}.",
+        ),
+        "CONFIRMED_BY_MEMBERS_FORKED": (
+            "参加機関が、同じ大きさの異なる二つの台帳に署名しています。参加機関へご連絡ください。",
+            "Members signed two different logs of the same size: tell the consortium, and keep the receipt.",
         ),
         "STATUS_VALID": (
             "失効・停止の記録はありません。",
@@ -130,6 +218,34 @@ SENTENCES = MappingProxyType(
             "有効状態を十分な数の参加機関から確認できませんでした。",
             "The status could not be learned from enough members.",
         ),
+        "STATUS_DATE_VALID": (
+            "{asked}の時点で、失効・停止の記録はありません。",
+            "At {asked} it was neither revoked nor suspended.",
+        ),
+        "STATUS_DATE_NOT_COVERED": (
+            "有効状態の証明は{as_of}時点のもので、{asked}の状態はわかりません。",
+            "The proof of its status is as of {as_of} and does not reach to {asked}.",
+        ),
+        "STATUS_DATE_NEEDS_HISTORY": (
+            "{asked}より後に状態が変わっており、その時点の状態は台帳の履歴でしかわかりません。",
+            "Its status changed after {asked}; what it was then, only the ledger's history says.",
+        ),
+        "STATUS_NOT_PROVED": (
+            "受領証に、有効状態の証明がまだ含まれていません。",
+            "The receipt does not carry a proof of its status yet.",
+        ),
+        "STATUS_PROOF_BROKEN": (
+            "受領証にある有効状態の証明が、正しくつながりません。",
+            "The receipt's proof of its status does not hold.",
+        ),
+        "STATUS_NOT_CONFIRMED": (
+            "有効状態を確認した参加機関が足りません。",
+            "The proof of its status leads to a state of the ledger that is not confirmed.",
+        ),
+        "STATUS_BEFORE_RECORD": (
+            "有効状態の証明が、台帳の記録の証明より古いものです。",
+            "The proof of its status is older than the proof of its record.",
+        ),
         "WITHIN_VALIDITY_HOLDS": (
             "有効期間内です（{start}から{end}）。",
             "It is within its validity ({start} to {end}).",
@@ -154,9 +270,37 @@ SENTENCES = MappingProxyType(
             "有効状態を確認できなかったため、新しさも判断していません。",
             "There is no status whose age could be judged.",
         ),
+        "STATUS_FRESH_ENOUGH_AS_OF": (
+            "有効状態は{as_of}時点（{old_ja}前）のものです。",
+            "The status is as of {as_of}, {old} ago.",
+        ),
+        "STATUS_FRESH_ENOUGH_TOO_OLD": (
+            "有効状態は{as_of}時点（{old_ja}前）のもので、許容される古さ（{limit_ja}）を超えています。",
+            "The status is as of {as_of}, {old} ago: older than the {limit} that are allowed.",
+        ),
+        "STATUS_FRESH_ENOUGH_NOT_REFRESHED": (
+            "参加機関に最新の有効状態を照会できませんでした。有効状態は{as_of}時点（{old_ja}前）のものです。",
+            "The newest status could not be had from the members; this one is as of {as_of}, {old} ago.",
+        ),
+        "STATUS_FRESH_ENOUGH_REFRESH_FAILED": (
+            "最新の有効状態が必要ですが、参加機関に照会できませんでした（お手元のものは{as_of}時点、{old_ja}前）。",
+            "The newest status was asked for and could not be had from the members; this one is as of {as_of}, {old} ago.",
+        ),
         "TRUST_POLICY_CURRENT_NOT_CHECKED": (
-            "この版では、参加機関の一覧が最新かどうかは確認していません。",
-            "This version does not check whether the list of members is the current one.",
+            "参加機関に直接照会したため、参加機関の一覧が最新かどうかは確認していません。",
+            "Members were asked themselves; whether the list of members is the current one was not checked.",
+        ),
+        "TRUST_POLICY_CURRENT_HOLDS": (
+            "信頼ポリシー（第{version}版）は{end}まで有効です。",
+            "The trust policy (version {version}) is good until {end}.",
+        ),
+        "TRUST_POLICY_CURRENT_OPEN_ENDED": (
+            "信頼ポリシーは第{version}版で、期限の定めはありません。",
+            "The trust policy is version {version}, and has no end.",
+        ),
+        "TRUST_POLICY_CURRENT_EXPIRED": (
+            "信頼ポリシー（第{version}版）は{end}に期限が切れています。新しいものをお求めください。",
+            "The trust policy (version {version}) expired at {end}: get a newer one.",
         ),
         "IS_TEST_REAL": (
             "本番の台帳です。",

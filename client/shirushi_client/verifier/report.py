@@ -1,69 +1,135 @@
-"""The verifier's report: one verdict, the checks behind it, and what each member said.
+"""The verifier's report: one verdict, the checks behind it, what it rests on, and what each member said.
 
 JSON "shirushi/report/v1" (docs/formats/report.md).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
-from shirushi_client.verifier.checks import Evidence
-from shirushi_client.verifier.evidence import MemberAnswers, Silence
-from shirushi_core.proofs.anchor import IssuanceAnchor
 from shirushi_core.proofs.batch import is_test_ledger
 from shirushi_core.proofs.canonical import Json
 from shirushi_core.proofs.issuer import IssuerRecord
 from shirushi_core.proofs.receipt import Receipt
 from shirushi_core.proofs.report import Check, Verdict, decide, to_json
-from shirushi_core.proofs.status import StatusRecord, effective_status
+from shirushi_core.proofs.status import StatusRecord
+from shirushi_core.proofs.trust_policy import PolicyIssuer
 
 FORMAT = "shirushi/report/v1"
 
 
+class Mode(StrEnum):
+    """What a report rests on."""
+
+    OFFLINE = "offline"
+    """The receipt's own evidence."""
+
+    REFRESHED = "refreshed"
+    """Evidence that members' witnesses gave now."""
+
+    LEDGER = "ledger"
+    """What members' peers answered now."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeadView:
+    """A head of the log in a report: its size, as of when a quorum confirmed it (None: it did not), and who did."""
+
+    size: int
+    as_of: int | None
+    members: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the JSON form."""
+        return {"as_of": self.as_of, "members": list(self.members), "size": self.size}
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceView:
+    """What a report rests on: heads of the log that the record and the status were proved under, and the trust policy."""
+
+    mode: Mode
+    log: HeadView | None = None
+    status: HeadView | None = None
+    policy_version: int | None = None
+    policy_expires_at: int | None = None
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the JSON form."""
+        policy: Json = None
+        if self.policy_version is not None:
+            policy = {"expires_at": self.policy_expires_at, "version": self.policy_version}
+        return {
+            "log": None if self.log is None else self.log.to_json(),
+            "mode": self.mode.value,
+            "policy": policy,
+            "status": None if self.status is None else self.status.to_json(),
+        }
+
+
 @dataclass(frozen=True, slots=True)
 class MemberView:
-    """One member in a report. `agrees`: it is with the quorum on every question; None if there is no telling."""
+    """One member in a report.
+
+    `agrees`: it is with the quorum on every question; None if there is no telling. `anchor`, `status`: what it says of them, None if
+    it did not. `log_at`, `status_at`: when it signed the head that they are proved under, None if it did not.
+    """
 
     id: str
     name_ja: str
     name_en: str
-    answers: MemberAnswers | None
     agrees: bool | None
+    anchor: str | None = None
+    status: str | None = None
+    issuer_sequence: int | None = None
+    log_at: int | None = None
+    status_at: int | None = None
+    problem: str | None = None
 
     def to_json(self) -> dict[str, Json]:
         """Return the JSON form."""
-        said = self.answers
         return {
             "agrees": self.agrees,
-            "anchor": _said_anchor(said),
+            "anchor": self.anchor,
+            "confirms": {"log": self.log_at, "status": self.status_at},
             "id": self.id,
-            "issuer_sequence": said.issuer.sequence
-            if said and isinstance(said.issuer, IssuerRecord)
-            else None,
+            "issuer_sequence": self.issuer_sequence,
             "name": {"en": self.name_en, "ja": self.name_ja},
-            "problem": "not asked" if said is None else said.problem,
-            "status": _said_status(said),
+            "problem": self.problem,
+            "status": self.status,
         }
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a verifier found about one file and its receipt. `status` is the deciding status record, None if valid."""
+    """What a verifier found about one file and its receipt.
+
+    `status` is the deciding status record, None if valid; `judged_at` the time it is about: the verifier's clock, or a past date.
+    """
 
     file: str
     receipt: Receipt
     checked_at: int
     checks: tuple[Check, ...]
     status: StatusRecord | None
-    issuer: IssuerRecord | None
+    issuer: IssuerRecord | PolicyIssuer | None
     quorum: int
     members: tuple[MemberView, ...]
+    evidence: EvidenceView
+    judged_at: int
 
     @property
     def verdict(self) -> Verdict:
         """The one answer."""
         return decide(self.checks)
+
+    @property
+    def status_as_of(self) -> int | None:
+        """As of when the status is known: unix seconds; None if it is not."""
+        if self.evidence.mode is Mode.LEDGER:
+            return self.checked_at
+        return None if self.evidence.status is None else self.evidence.status.as_of
 
     @property
     def test(self) -> bool:
@@ -83,9 +149,11 @@ class Report:
             "checked_at": self.checked_at,
             "checks": [to_json(check) for check in self.checks],
             "document_type": statement.document_type,
+            "evidence": self.evidence.to_json(),
             "file": self.file,
             "format": FORMAT,
             "issuer": {"id": statement.issuer, "name": name},
+            "judged_at": self.judged_at,
             "ledger": statement.ledger,
             "members": [member.to_json() for member in self.members],
             "quorum": self.quorum,
@@ -96,30 +164,3 @@ class Report:
             "valid_until": statement.valid_until,
             "verdict": self.verdict.value,
         }
-
-
-def member_agrees(answers: MemberAnswers | None, evidence: Evidence) -> bool | None:
-    """Say whether a member is with the quorum on every question; None if it left one open, or if there is no quorum."""
-    if answers is None or answers.problem is not None or not evidence.is_complete:
-        return None
-    return answers.member in evidence.confirming
-
-
-def answers_of(member: str, answers: Sequence[MemberAnswers]) -> MemberAnswers | None:
-    """Return what one member said, if it was asked."""
-    return next((said for said in answers if said.member == member), None)
-
-
-def _said_anchor(said: MemberAnswers | None) -> str | None:
-    if said is None or isinstance(said.anchor, Silence):
-        return None
-    return f"tx {said.anchor.tx_id}" if isinstance(said.anchor, IssuanceAnchor) else "absent"
-
-
-def _said_status(said: MemberAnswers | None) -> str | None:
-    if said is None or isinstance(said.statuses, Silence):
-        return None
-    if said.statuses is None:
-        return "absent"
-    record = effective_status(said.statuses.batch, said.statuses.certificate)
-    return "valid" if record is None else record.status.value

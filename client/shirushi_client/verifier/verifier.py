@@ -1,4 +1,4 @@
-"""Verifying a file with its receipt: reads them, asks the members, and reports.
+"""Verifying a file with its receipt by asking members' peers: reads them, asks, and reports.
 
 Only a report carries a verdict; `verify_or_raise` is for programs that want the receipt or an exception.
 """
@@ -10,37 +10,34 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from shirushi_client.consortium import Consortium
+from shirushi_client.consortium import Consortium, Member
 from shirushi_client.hashing import FileDigest, digest_file
 from shirushi_client.member_contract import MemberContract
 from shirushi_client.verifier.agreement import Agreed
 from shirushi_client.verifier.checks import Evidence, Trust, knows_ledger, run_checks
-from shirushi_client.verifier.evidence import ask_members
-from shirushi_client.verifier.report import MemberView, Report, answers_of, member_agrees
-from shirushi_core.errors import InvalidInputError, ShirushiError
-from shirushi_core.proofs.receipt import MAX_RECEIPT_BYTES, Receipt
-from shirushi_core.proofs.report import Result, Verdict
+from shirushi_client.verifier.evidence import MemberAnswers, Silence, ask_members
+from shirushi_client.verifier.reading import (
+    CannotConfirmError,
+    NotValidError,
+    ReceiptFileError,
+    VerificationError,
+    read_receipt,
+    receipt_if_valid,
+)
+from shirushi_client.verifier.report import EvidenceView, MemberView, Mode, Report
+from shirushi_core.proofs.anchor import IssuanceAnchor
+from shirushi_core.proofs.issuer import IssuerRecord
+from shirushi_core.proofs.receipt import Receipt
+from shirushi_core.proofs.status import effective_status
 
-
-class ReceiptFileError(ShirushiError):
-    """A receipt file that is missing, cannot be read, or is no receipt."""
-
-
-class VerificationError(ShirushiError):
-    """A certificate that was not found valid; `report` says why."""
-
-    def __init__(self, report: Report) -> None:
-        reasons = [check.en for check in report.checks if check.result in (Result.FAIL, Result.UNKNOWN)]
-        super().__init__(f"{report.file}: {report.verdict}: {' '.join(reasons)}")
-        self.report = report
-
-
-class NotValidError(VerificationError):
-    """A check failed."""
-
-
-class CannotConfirmError(VerificationError):
-    """No check failed, but not all could be made."""
+__all__ = [
+    "CannotConfirmError",
+    "NotValidError",
+    "ReceiptFileError",
+    "VerificationError",
+    "Verifier",
+    "read_receipt",
+]
 
 
 class Verifier:
@@ -61,58 +58,76 @@ class Verifier:
         self._members = members
         self._clock = clock
 
-    async def verify(self, file: Path, receipt_file: Path) -> Report:
-        """Verify a file with its receipt file; raises CertificateFileError, ReceiptFileError."""
+    async def verify(self, file: Path, receipt_file: Path, *, at: int | None = None) -> Report:
+        """Verify a file with its receipt file; raises CertificateFileError, ReceiptFileError.
+
+        `at`: a past time (unix seconds) to judge the certificate at, instead of now.
+        """
         receipt = await asyncio.to_thread(read_receipt, receipt_file)
         digest = await asyncio.to_thread(digest_file, str(file), follow_links=True)
-        return await self.verify_digest(digest, receipt, name=file.name)
+        return await self.verify_digest(digest, receipt, name=file.name, at=at)
 
-    async def verify_digest(self, digest: FileDigest, receipt: Receipt, *, name: str = "") -> Report:
+    async def verify_digest(
+        self, digest: FileDigest, receipt: Receipt, *, name: str = "", at: int | None = None
+    ) -> Report:
         """Verify a certificate whose digest is known; `name` is what the report calls it."""
         statement = receipt.anchor.statement
         asked = self._members if knows_ledger(receipt, self._trust) else ()
         answers = await ask_members(
-            asked, batch_id=statement.batch_id, commitment=receipt.commitment, issuer=statement.issuer
+            asked, batch_id=statement.batch_id, commitment=receipt.commitment, issuer=statement.issuer, at=at
         )
         evidence, now = Evidence.of(answers, self._trust), int(self._clock())
-        views = []
-        for member in self._consortium.members:
-            said = answers_of(member.id, answers)
-            agrees = member_agrees(said, evidence)
-            views.append(MemberView(member.id, member.name_ja, member.name_en, said, agrees))
+        said = {answer.member: answer for answer in answers}
         return Report(
             file=name,
             receipt=receipt,
             checked_at=now,
-            checks=tuple(run_checks(receipt, digest, evidence, self._trust, now)),
+            checks=tuple(run_checks(receipt, digest, evidence, self._trust, now, at)),
             status=evidence.status,
             issuer=evidence.issuer.answer if isinstance(evidence.issuer, Agreed) else None,
             quorum=self._trust.quorum,
-            members=tuple(views),
+            members=tuple(
+                _view(member, said.get(member.id), evidence) for member in self._consortium.members
+            ),
+            evidence=EvidenceView(Mode.LEDGER),
+            judged_at=now if at is None else at,
         )
 
-    async def verify_or_raise(self, file: Path, receipt_file: Path) -> Receipt:
+    async def verify_or_raise(self, file: Path, receipt_file: Path, *, at: int | None = None) -> Receipt:
         """Return the receipt of a valid certificate; raises NotValidError, CannotConfirmError, or as `verify` does."""
-        report = await self.verify(file, receipt_file)
-        match report.verdict:
-            case Verdict.VALID:
-                return report.receipt
-            case Verdict.NOT_VALID:
-                raise NotValidError(report)
-            case Verdict.CANNOT_CONFIRM:
-                raise CannotConfirmError(report)
+        return receipt_if_valid(await self.verify(file, receipt_file, at=at))
 
 
-def read_receipt(path: Path) -> Receipt:
-    """Read a receipt file; raises ReceiptFileError."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_RECEIPT_BYTES + 1)
-    except OSError as error:
-        raise ReceiptFileError(
-            f"the receipt {path} cannot be read: {(error.strerror or 'error').lower()}"
-        ) from error
-    try:
-        return Receipt.from_bytes(data)
-    except InvalidInputError as error:
-        raise ReceiptFileError(f"{path} is no receipt: {error}") from error
+def _view(member: Member, said: MemberAnswers | None, evidence: Evidence) -> MemberView:
+    return MemberView(
+        member.id,
+        member.name_ja,
+        member.name_en,
+        agrees=_agrees(said, evidence),
+        anchor=_said_anchor(said),
+        status=_said_status(said),
+        issuer_sequence=said.issuer.sequence if said and isinstance(said.issuer, IssuerRecord) else None,
+        problem="not asked" if said is None else said.problem,
+    )
+
+
+def _agrees(said: MemberAnswers | None, evidence: Evidence) -> bool | None:
+    """Say whether a member is with the quorum on every question; None if it left one open, or if there is no quorum."""
+    if said is None or said.problem is not None or not evidence.is_complete:
+        return None
+    return said.member in evidence.confirming
+
+
+def _said_anchor(said: MemberAnswers | None) -> str | None:
+    if said is None or isinstance(said.anchor, Silence):
+        return None
+    return f"tx {said.anchor.tx_id}" if isinstance(said.anchor, IssuanceAnchor) else "absent"
+
+
+def _said_status(said: MemberAnswers | None) -> str | None:
+    if said is None or isinstance(said.statuses, Silence):
+        return None
+    if said.statuses is None:
+        return "absent"
+    record = effective_status(said.statuses.batch, said.statuses.certificate)
+    return "valid" if record is None else record.status.value
