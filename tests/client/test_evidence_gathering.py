@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import time
 
@@ -237,3 +238,35 @@ async def test_another_witness_is_asked_where_the_first_gives_a_forged_proof() -
     witnesses["iizuka"].bend = with_a_wrong_path
     (refreshed,) = await gatherer(witnesses).refresh([BATCH.receipts[0]])
     assert refreshed.status is not None
+
+
+async def test_a_change_is_waited_for_until_a_quorum_of_witnesses_shows_it() -> None:
+    log = a_log()
+    before = len(log.entries)
+    record = revoked(BATCH.receipts[0])
+    log.add_block(records=[record])
+    witnesses = paper_witnesses(log, now)
+    for member in MEMBERS[:3]:
+        witnesses[member].size = before
+    waiting = asyncio.create_task(gatherer(witnesses, patience=10).until_shown(record))
+    while sum(witness.asked for witness in witnesses.values()) < 20:
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        await asyncio.sleep(0.01)
+    witnesses["haw"].size = None
+    shown = await asyncio.wait_for(waiting, 5)
+    assert set(shown.members) == {"haw", "kaguya", "gcom"}
+    assert shown.is_enough
+
+
+async def test_a_change_that_too_few_show_is_said_to_be_shown_by_those() -> None:
+    log = a_log()
+    before = len(log.entries)
+    record = revoked(BATCH.receipts[0])
+    log.add_block(records=[record])
+    witnesses = paper_witnesses(log, now)
+    for member in MEMBERS[1:]:
+        witnesses[member].size = before
+    shown = await gatherer(witnesses).until_shown(record)
+    assert shown.members == ("iizuka",)
+    assert not shown.is_enough
