@@ -99,7 +99,10 @@ class EvidenceGatherer:
         clock: Callable[[], float],
         *,
         patience: float = GATHER_SECONDS,
+        certified: bool = False,
     ) -> None:
+        """`certified`: batches get a quorum certificate too, which the compact form of their receipts takes."""
+        self._certified = certified
         self._witnesses = witnesses
         self._heads = heads
         self._clock = clock
@@ -143,7 +146,11 @@ class EvidenceGatherer:
         problems |= dict.fromkeys(
             signatures.signers_of_others(best), "it signed another head than the others"
         )
-        answer, head, confirmation = proofs[best], signatures.head(best), signatures.confirmation(best)
+        answer, head, confirmation = (
+            proofs[best],
+            signatures.head(best, certified=self._certified),
+            signatures.confirmation(best),
+        )
         inclusion, issuer = answer.batches[0], answer.issuers[0]
         if inclusion is None:
             raise InvalidInputError("the proof of a batch that was checked is gone")
@@ -155,11 +162,11 @@ class EvidenceGatherer:
             problems=problems,
         )
 
-    async def newest_head(self) -> tuple[Head, Mapping[str, str]]:
+    async def newest_head(self, *, certified: bool = False) -> tuple[Head, Mapping[str, str]]:
         """Return the newest head that a quorum signs now, and what was wrong with whom; raises WitnessError.
 
         Members sign the same heads at slightly different moments: the newest that a quorum has reached is asked for of those
-        that are beyond it.
+        that are beyond it. `certified`: with a quorum certificate, for which all are waited for a moment longer.
         """
         problems: dict[str, str] = {}
         signatures = HeadSignatures(self._heads, self._clock)
@@ -190,7 +197,8 @@ class EvidenceGatherer:
             raise WitnessError(
                 f"no head of the log is confirmed by {quorum} members now, of {len(self._witnesses)} asked: {why}"
             )
-        return signatures.head(max(confirmed, key=lambda each: each.size)), problems
+        newest = max(confirmed, key=lambda each: each.size)
+        return signatures.head(newest, certified=certified), problems
 
     async def until_shown(self, record: StatusRecord) -> ShownBy:
         """Wait until a quorum of witnesses show a status record under their newest heads, and return who does.
@@ -216,23 +224,23 @@ class EvidenceGatherer:
                 showing.append(answered[1])
         return ShownBy(tuple(showing), wanted)
 
-    async def refresh(self, receipts: Sequence[Receipt], *, one_head: bool = False) -> list[Receipt]:
+    async def refresh(self, receipts: Sequence[Receipt], *, compact: bool = False) -> list[Receipt]:
         """Return receipts with the newest status there is, and with log evidence where they had none that is enough.
 
-        `one_head` renews the log evidence too, so that all is under one head, as the compact form wants it.
+        `compact` makes them ready for the compact form: all under one head, with a quorum certificate.
 
         Raises WitnessError if no quorum confirms a head now, or no witness proves a receipt's batch and status under it.
         """
-        head, problems = await self.newest_head()
+        head, problems = await self.newest_head(certified=compact)
         refreshed: list[Receipt] = []
         for start in range(0, len(receipts), MAX_ASKED):
             refreshed += await self._refresh(
-                receipts[start : start + MAX_ASKED], head, dict(problems), one_head
+                receipts[start : start + MAX_ASKED], head, dict(problems), compact
             )
         return refreshed
 
     async def _refresh(
-        self, receipts: Sequence[Receipt], head: Head, problems: dict[str, str], one_head: bool
+        self, receipts: Sequence[Receipt], head: Head, problems: dict[str, str], compact: bool
     ) -> list[Receipt]:
         anchors = {receipt.anchor.statement.batch_id: receipt.anchor for receipt in receipts}
         issuers = list(
@@ -247,7 +255,7 @@ class EvidenceGatherer:
         for witness in self._witnesses:
             try:
                 answer = await witness.proofs(request)
-                return self._refreshed(receipts, answer, request, head, one_head)
+                return self._refreshed(receipts, answer, request, head, compact)
             except (WitnessError, ConfirmationError, InvalidInputError, merkle.ProofError) as error:
                 problems[witness.member_id] = str(error)
         raise WitnessError(
@@ -261,7 +269,7 @@ class EvidenceGatherer:
         answer: ProofsAnswer,
         request: ProofsRequest,
         head: Head,
-        one_head: bool,
+        compact: bool,
     ) -> list[Receipt]:
         checkpoint = head.checkpoint
         asked = (len(request.batches), len(request.issuers), len(request.statuses))
@@ -285,7 +293,7 @@ class EvidenceGatherer:
                 raise InvalidInputError("it did not give the issuer's record that the batch names")
             verify_registered(issuer, checkpoint)
             log = receipt.log
-            if one_head or log is None or not self._is_good(log, receipt.anchor):
+            if compact or log is None or not self._is_good(log, receipt.anchor):
                 log = LogEvidence(head, inclusion, issuer)
             refreshed.append(_with_evidence(receipt, log, head, answer, statuses))
         return refreshed

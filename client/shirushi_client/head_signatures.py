@@ -89,10 +89,10 @@ class HeadSignatures:
             for member in signed.cosignatures
         ]
 
-    def head(self, checkpoint: Checkpoint) -> Head:
-        """Return a head with all signatures on it, and a quorum certificate if there are shares enough of one minute."""
+    def head(self, checkpoint: Checkpoint, *, certified: bool = False) -> Head:
+        """Return a head with all signatures on it; `certified`: with a quorum certificate, if there are shares enough of one minute."""
         signed = self._signed[checkpoint]
-        return Head(_note(signed), self._certificate(signed))
+        return Head(_note(signed), self._certificate(signed) if certified else None)
 
     def _certificate(self, signed: _Signed) -> QuorumCertificate | None:
         """Combine the shares of one minute, if they are a quorum's."""

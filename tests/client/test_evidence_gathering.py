@@ -71,13 +71,21 @@ async def test_a_batch_is_confirmed_at_the_head_of_its_own_block_though_the_log_
     assert gathered.log.issuer.record == issuer_record()
 
 
-async def test_the_evidence_has_only_signatures_that_count_and_a_quorum_certificate() -> None:
-    gathered = await gatherer(paper_witnesses(a_log(), now)).of_batch(BATCH.anchor)
+@pytest.mark.parametrize("certified", [False, True])
+async def test_the_evidence_has_only_signatures_that_count_and_a_quorum_certificate_if_asked_for(
+    certified: bool,
+) -> None:
+    witnesses = list(paper_witnesses(a_log(), now).values())
+    heads = HeadVerifier(trust_policy())
+    gathered = await EvidenceGatherer(
+        witnesses, heads, lambda: NOW, patience=0.5, certified=certified
+    ).of_batch(BATCH.anchor)
     assert gathered.log is not None
     confirmation = HeadVerifier(trust_policy()).verify(gathered.log.head, NOW)
     assert set(confirmation.members) == set(gathered.members)
-    assert gathered.log.head.quorum is not None
-    assert len(gathered.log.head.quorum.signers) >= 3
+    certificate = gathered.log.head.quorum
+    assert (certificate is not None) == certified
+    assert certificate is None or len(certificate.signers) >= 3
 
 
 async def test_a_quorum_is_not_kept_waiting_by_the_silent() -> None:
