@@ -1,7 +1,7 @@
 """Gathering what members' witnesses confirm: for a batch that was just anchored, and for receipts that want something newer.
 
 All witnesses are asked at once. Whatever one answers is verified before it is used, and one that lies, lags or is silent costs
-nothing but its own signature: gathering ends as soon as a quorum has signed the same head.
+nothing but its own signature: gathering ends a moment after a quorum has signed the same head.
 """
 
 from __future__ import annotations
@@ -44,6 +44,9 @@ from shirushi_core.proofs.witness_protocol import (
 
 GATHER_SECONDS = 5
 """How long an issuer waits for a quorum to log and sign a batch before it hands out receipts that are to be completed."""
+
+BATCH_GRACE_SECONDS = 0.1
+"""How much longer the others are waited for once a quorum has signed a batch's head: all that are well make it by then."""
 
 GRACE_SECONDS = 0.5
 """How much longer the others are waited for once a quorum has signed a head: one of them may have a newer one."""
@@ -139,7 +142,7 @@ class EvidenceGatherer:
                     continue
                 proofs.setdefault(checkpoint, answer)
                 if signatures.confirmation(checkpoint).is_enough:
-                    break
+                    answers.hurry(BATCH_GRACE_SECONDS)
         best = signatures.most_signed()
         if best is None:
             return Gathered(None, None, (), signatures.quorum, problems)
