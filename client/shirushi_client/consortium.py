@@ -20,6 +20,7 @@ MAX_MEMBERS = 64
 
 _FIELDS = frozenset({"channel", "format", "members", "quorum"})
 _MEMBER_FIELDS = frozenset({"id", "msp_id", "name", "peer", "tls_name", "tls_root"})
+_WITNESS_FIELDS = frozenset({"tls_root", "url"})
 _NAME_FIELDS = frozenset({"en", "ja"})
 
 
@@ -32,8 +33,16 @@ class ConnectionFileError(ShirushiError):
 
 
 @dataclass(frozen=True, slots=True)
+class Witness:
+    """Where a member's witness answers, and the PEM file of the root its TLS certificate comes from."""
+
+    url: str
+    tls_root: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Member:
-    """One member of the consortium, and its peer.
+    """One member of the consortium, its peer, and its witness if it runs one.
 
     peer: "host:port"; tls_root: PEM file of the root its TLS certificate comes from; tls_name: the name in that
     certificate where it is not the host.
@@ -46,6 +55,7 @@ class Member:
     peer: str
     tls_root: Path
     tls_name: str | None = None
+    witness: Witness | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,4 +136,14 @@ def _member(value: Mapping[str, Json], folder: Path) -> Member:
         peer=fields.a_text(value["peer"], "connection file: member: peer"),
         tls_root=folder / fields.a_text(value["tls_root"], "connection file: member: tls_root", high=1024),
         tls_name=None if tls_name is None else fields.a_text(tls_name, "connection file: member: tls_name"),
+        witness=None if value.get("witness") is None else _witness(value["witness"], folder),
     )
+
+
+def _witness(value: Json, folder: Path) -> Witness:
+    where = "connection file: member: witness"
+    members = fields.an_object(value, where, _WITNESS_FIELDS, others=True)
+    url = fields.a_text(members["url"], f"{where}: url", high=1024)
+    if not url.startswith("https://"):
+        raise fields.unexpected(f"{where}: url", "an https address", url)
+    return Witness(url, folder / fields.a_text(members["tls_root"], f"{where}: tls_root", high=1024))

@@ -24,11 +24,13 @@ from shirushi_network.genesis_ceremony import build
 from shirushi_network.layout import Layout
 from shirushi_network.member_access import members_here
 from shirushi_network.member_bundle import bundle_of, is_here
-from shirushi_network.member_keys import create_member
+from shirushi_network.member_keys import CERTIFICATE_DAYS, create_member
+from shirushi_network.policy_files import is_behind, make_first_policy
 from shirushi_network.ports import check_ports, with_ports
 from shirushi_network.registration import register_city
 from shirushi_network.topology import Topology, default_topology
 from shirushi_network.topology_file import read_topology, write_topology
+from shirushi_network.witness_keys import complete_witness
 
 
 def up(
@@ -100,6 +102,10 @@ def prepare(layout: Layout, topology: Topology, *, progress: Progress, has_ledge
         if not is_here(layout, member) and not layout.bundles.exists():
             progress(f"making the keys of {member.name_en}")
             create_member(layout.members, member, now=now)
+        elif is_here(layout, member) and complete_witness(
+            layout.members / member.id, member, now, CERTIFICATE_DAYS
+        ):
+            progress(f"making the witness keys of {member.name_en}")
     if not layout.genesis.exists():
         bundles = [bundle_of(layout, member) for member in topology.members]
         if has_ledger or layout.bundles.exists():
@@ -166,6 +172,12 @@ def _finish(layout: Layout, engine: Engine, topology: Topology, progress: Progre
         if ready and len(members_here(layout, topology.members)) >= topology.majority:
             progress("registering the city as an issuer")
             asyncio.run(register_city(layout, topology))
+        if make_first_policy(layout, topology, datetime.now(UTC)):
+            progress("signing the trust policy as all members")
+        elif is_behind(layout, topology, datetime.now(UTC)):
+            progress(
+                "the trust policy names other members, keys or seals: `shirushi channel policy` makes the next"
+            )
         write_profiles(layout, topology)
         write_connection(layout, topology)
         return engine.status()

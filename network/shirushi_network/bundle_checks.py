@@ -20,6 +20,7 @@ from shirushi_core.fabric.genesis import MemberBundle, msp_config
 from shirushi_core.fabric.identity import Identity
 from shirushi_core.fabric.msp import IdentityError, Msp, Role
 from shirushi_core.fabric.signing import load_certificate
+from shirushi_core.proofs import bls
 from shirushi_network.member_bundle import BundleError, PublicBundle, check_entry
 from shirushi_network.topology import Member
 
@@ -31,7 +32,8 @@ def check_bundle(bundle: PublicBundle, member: Member, now: datetime) -> None:
     """Check a bundle against the topology's entry of the member it should be of; raises BundleError.
 
     That is: the same entry; CAs that make an MSP, signed revocation lists; an orderer certificate that the MSP accepts
-    in the orderer role; an orderer TLS certificate from the TLS CA that names the orderer's host; nothing expired.
+    in the orderer role; an orderer TLS certificate from the TLS CA that names the orderer's host; nothing expired; of a
+    member with a witness an admin's certificate, and proofs that it has its keys.
     """
     check_entry(bundle, member)
     material = bundle.material
@@ -47,11 +49,19 @@ def check_bundle(bundle: PublicBundle, member: Member, now: datetime) -> None:
             "orderer TLS certificate",
             now,
         )
+    if bundle.admin_certificate is not None:
+        check_identity(member, msp, bundle.admin_certificate, Role.ADMIN, "admin certificate", now)
+    if bundle.witness is not None:
+        try:
+            bundle.witness.verify_possession(member.id)
+        except (InvalidInputError, bls.BlsError) as error:
+            raise _defect(member, f"its witness's keys: {error}") from None
 
 
 def check_distinct(bundles: Sequence[PublicBundle]) -> None:
-    """Check that no two members have a CA in common, for its certificates would speak for both; raises BundleError."""
+    """Check that no two members have a CA or a witness key in common, which would speak for both; raises BundleError."""
     owners: dict[bytes, Member] = {}
+    cosigners: dict[bytes, Member] = {}
     for bundle in bundles:
         material = bundle.material
         for pem in (*material.ca_certificates, *material.intermediate_certificates):
@@ -61,6 +71,15 @@ def check_distinct(bundles: Sequence[PublicBundle]) -> None:
                 raise BundleError(
                     f"{owner.id} and {bundle.member.id} have the same CA, so that either could sign as the other: each "
                     "member has to have a CA of its own"
+                )
+        if bundle.witness is None:
+            continue
+        for key in {bundle.witness.log, bundle.witness.cosigner, bundle.witness.bls}:
+            owner = cosigners.setdefault(key, bundle.member)
+            if owner.id != bundle.member.id:
+                raise BundleError(
+                    f"{owner.id} and {bundle.member.id} have the same witness key, so that one would count as two: each "
+                    "member has to have witness keys of its own"
                 )
 
 

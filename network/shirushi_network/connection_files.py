@@ -16,7 +16,7 @@ ISSUER = "issuer"
 
 
 def write_connection(layout: Layout, topology: Topology) -> bool:
-    """Write the connection file: members, endpoints, TLS roots, quorum; returns whether anything changed.
+    """Write the connection file: members, peers, witnesses, TLS roots, quorum; returns whether anything changed.
 
     What an operator set beside, such as a `tls_name`, stays with its member. The TLS roots of members elsewhere are
     written out of their bundles. Raises BundleError for a bundle that cannot be read.
@@ -32,6 +32,9 @@ def write_connection(layout: Layout, topology: Topology) -> bool:
             "name": {"en": member.name_en, "ja": member.name_ja},
             "peer": f"{member.peer.address}",
             "tls_root": _tls_root(layout, member),
+            "witness": None
+            if member.witness is None
+            else {"tls_root": _tls_root(layout, member), "url": member.witness.url},
         }
         for member in topology.members
     ]

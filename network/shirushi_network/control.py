@@ -1,6 +1,7 @@
 """The control socket of a running embedded node: one JSON object a line, both ways.
 
-Requests: {"do": "status"}, {"do": "stop"}, {"do": "stop_member", "member": id}, {"do": "start_member", "member": id}.
+Requests: {"do": "status"}, {"do": "stop"}, {"do": "stop_member", "member": id, "node": null | "witness"}, and "start_member"
+with the same.
 Replies: {"ok": true, ...} or {"ok": false, "error": sentence}. After "stop" the reply's connection stays open until the
 process has ended, so that whoever asked knows when it has.
 """

@@ -46,11 +46,11 @@ async def run(layout: Layout, ready: int) -> None:
             case {"do": "stop"}:
                 stopping.set()
                 return {}
-            case {"do": "stop_member", "member": str(member)}:
-                await consortium.stop_member(member)
+            case {"do": "stop_member", "member": str(member), "node": None | "witness" as node}:
+                await consortium.stop_member(member, only_witness=node is not None)
                 return {}
-            case {"do": "start_member", "member": str(member)}:
-                await consortium.start_member(member)
+            case {"do": "start_member", "member": str(member), "node": None | "witness" as node}:
+                await consortium.start_member(member, only_witness=node is not None)
                 return {}
         raise ConsortiumError(f"unknown control request {request.get('do')!r}")
 

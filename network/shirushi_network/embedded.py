@@ -1,4 +1,4 @@
-"""The embedded consortium: one data folder's members wired to the anchors contract in one node."""
+"""The embedded consortium: one data folder's members wired to the anchors contract in one node, and their witnesses."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from shirushi_chaincode.shell import AnchorsChaincode
 from shirushi_core.fabric.block import Consenter
 from shirushi_core.fabric.channel_config import from_config_block
 from shirushi_network.chaincode_servers import OUR_OWN, read_servers
+from shirushi_network.embedded_witnesses import EmbeddedWitnesses
 from shirushi_network.errors import ConsortiumError
 from shirushi_network.layout import Layout
 from shirushi_network.member_bundle import is_here
@@ -57,9 +58,10 @@ def member_node(layout: Layout, member: Member, consenters: tuple[Consenter, ...
 class EmbeddedConsortium:
     """All members of a data folder's consortium, in this process."""
 
-    def __init__(self, topology: Topology, node: LedgerNode) -> None:
+    def __init__(self, topology: Topology, node: LedgerNode, witnesses: EmbeddedWitnesses) -> None:
         self._topology = topology
         self._node = node
+        self._witnesses = witnesses
 
     @classmethod
     def load(cls, layout: Layout) -> EmbeddedConsortium:
@@ -75,26 +77,41 @@ class EmbeddedConsortium:
                 for name, address in read_servers(layout.chaincodes).items()
             ),
         ]
-        return cls(topology, LedgerNode(layout.ledger, genesis, members, definitions, clock=system_clock))
+        node = LedgerNode(layout.ledger, genesis, members, definitions, clock=system_clock)
+        return cls(topology, node, EmbeddedWitnesses.load(layout, topology))
 
     async def start(self) -> None:
-        """Open the ledger and every member's endpoints."""
+        """Open the ledger, every member's endpoints and its witness; raises ShirushiError, and nothing stays open."""
         await self._node.start()
+        try:
+            await self._witnesses.start_all()
+        except BaseException:
+            await self.stop()
+            raise
 
     async def stop(self) -> None:
-        """Close every endpoint and the ledger."""
-        await self._node.stop()
+        """Close every witness, every endpoint and the ledger."""
+        try:
+            await self._witnesses.stop_all()
+        finally:
+            await self._node.stop()
 
-    async def stop_member(self, member_id: str) -> None:
-        """Take one member's endpoints and identities away."""
-        await self._node.stop_member(self._member(member_id).msp_id)
+    async def stop_member(self, member_id: str, *, only_witness: bool = False) -> None:
+        """Take one member's witness, endpoints and identities away."""
+        member = self._member(member_id)
+        await self._witnesses.stop(member, needed=only_witness)
+        if not only_witness:
+            await self._node.stop_member(member.msp_id)
 
-    async def start_member(self, member_id: str) -> None:
+    async def start_member(self, member_id: str, *, only_witness: bool = False) -> None:
         """Bring a stopped member back."""
-        await self._node.start_member(self._member(member_id).msp_id)
+        member = self._member(member_id)
+        if not only_witness:
+            await self._node.start_member(member.msp_id)
+        await self._witnesses.start(member, needed=only_witness)
 
     def status(self) -> dict[str, Any]:
-        """Return {"channel", "height", "members": [{"id", "msp_id", "peer", "orderer", "running"}]}."""
+        """Return {"channel", "height", "members": [{"id", "msp_id", "peer", "orderer", "running", "witness"}]}."""
         status = self._node.status()
         running = {member.msp_id: member for member in status.members}
         return {
@@ -107,6 +124,7 @@ class EmbeddedConsortium:
                     "peer": running[member.msp_id].peer_address,
                     "orderer": running[member.msp_id].orderer_address,
                     "running": running[member.msp_id].running,
+                    "witness": self._witnesses.shown(member),
                 }
                 for member in self._topology.members
             ],

@@ -16,6 +16,7 @@ from shirushi_network.layout import Layout
 from shirushi_network.lock import end_holder, lock_holder
 from shirushi_network.topology import Topology
 
+WITNESS = "witness"
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 
@@ -50,7 +51,7 @@ class EmbeddedEngine:
         return self._layout.ledger.exists()
 
     def listeners(self) -> tuple[str, ...] | None:
-        return ("peer", "orderer")
+        return ("peer", "orderer", "witness")
 
     def start(self, topology: Topology, progress: Progress) -> bool:
         # It runs without a connection file if whoever started it was killed before the city was registered.
@@ -85,11 +86,12 @@ class EmbeddedEngine:
             ) from None
 
     def _steer(self, action: str, member_id: str, kind: str | None) -> None:
-        if kind is not None:
+        if kind not in (None, WITNESS):
             raise ConsortiumError(
-                f"the embedded engine stops and starts whole members, and not the {kind} of {member_id} alone"
+                f"the embedded engine stops and starts whole members or their witnesses, and not the {kind} of {member_id} "
+                "alone"
             )
-        ask(self._layout.control_socket, {"do": action, "member": member_id})
+        ask(self._layout.control_socket, {"do": action, "member": member_id, "node": kind})
 
 
 def _spawn(layout: Layout) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from shirushi_core.fabric.signing import load_certificate
 from shirushi_network.member_bundle import PublicBundle
 from shirushi_network.member_files import files_in
-from shirushi_network.member_parts import ANCHORS, ORDERER, PEER, SEAL_FOLDER, PartName
+from shirushi_network.member_parts import ANCHORS, ORDERER, PEER, SEAL_FOLDER, WITNESS_FOLDER, PartName
 from shirushi_network.msp_folder import first_certificate
 
 AUTHORITIES = {
@@ -29,6 +29,7 @@ _PLACES = {
     PartName.ORDERER: f"orderers/{ORDERER}/msp/signcerts",
     PartName.ORDERER_TLS: f"orderers/{ORDERER}/tls/server.crt",
     PartName.CHAINCODE_TLS: f"chaincodes/{ANCHORS}/tls/server.crt",
+    PartName.WITNESS_TLS: f"{WITNESS_FOLDER}/tls/server.crt",
     PartName.ADMIN: "users/admin/msp/signcerts",
     PartName.ISSUER: "users/issuer/msp/signcerts",
     PartName.CLIENT: "users/client/msp/signcerts",

@@ -2,7 +2,7 @@
 
 Read is the layout of Fabric's tools (import_sources.py). A tls folder holds server.crt and server.key, or signcerts and
 keystore as fabric-ca-client leaves them. Private keys of CAs are not taken over: such a member's certificates are
-renewed and revoked where they come from.
+renewed and revoked where they come from. The witness's keys are made here, and kept when certificates are replaced.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from shirushi_core.fabric.signing import PrivateKey, load_certificate, load_priv
 from shirushi_network.bundle_checks import check_authorities, check_bundle, check_identity, check_tls
 from shirushi_network.exchange import exchange
 from shirushi_network.import_sources import MSP, SEAL, SourceError, find_sources
-from shirushi_network.member_bundle import PublicBundle
+from shirushi_network.member_bundle import local_bundle
 from shirushi_network.member_files import (
     MemberKeysError,
     files_in,
@@ -33,7 +33,6 @@ from shirushi_network.member_files import (
     write_private,
     write_public,
 )
-from shirushi_network.member_keys import load_bundle
 from shirushi_network.member_parts import SEAL_FOLDER, PartName, parts_of
 from shirushi_network.msp_folder import (
     PublicMsp,
@@ -46,6 +45,7 @@ from shirushi_network.msp_folder import (
 from shirushi_network.own_authority import CA, TLS_CA
 from shirushi_network.superseded import SUPERSEDED, superseded_folder
 from shirushi_network.topology import Member
+from shirushi_network.witness_keys import copy_witness_keys, has_witness_keys, write_witness_keys
 
 OPTIONAL = frozenset({PartName.CHAINCODE_TLS, PartName.ISSUER, PartName.CLIENT, SEAL})
 """What a member can do without: who issues nothing needs no issuer, and a chaincode service can do without TLS."""
@@ -84,7 +84,8 @@ def import_member(
 ) -> Imported:
     """Copy a member's certificates and keys into root/<id>, checked as a bundle is, whole or not at all.
 
-    `named` are the folders of single parts, by their names. `replace` puts the new folder in an existing one's place,
+    `named` are the folders of single parts, by their names; without a witness's TLS certificate its peer's is taken for
+    it, which then has to name the witness's host. `replace` puts the new folder in an existing one's place,
     which goes to superseded/. Raises MemberKeysError, SourceError, BundleError.
     """
     home = root / member.id
@@ -94,6 +95,8 @@ def import_member(
             f"{home / SUPERSEDED}"
         )
     sources = find_sources(folder, named or {})
+    if member.witness is not None and PartName.PEER_TLS in sources:
+        sources.setdefault(PartName.WITNESS_TLS, sources[PartName.PEER_TLS])
     expected = [*(part.name.value for part in parts_of(member)), SEAL]
     missing = tuple(name for name in (MSP, *expected) if name not in sources)
     for name in missing:
@@ -108,6 +111,7 @@ def import_member(
         new, has_old = temporary / member.id, home.exists()
         try:
             _write(new, member, taken)
+            _write_witness(new, member, home)
             _check(temporary, member, taken, now)
             sync_tree(temporary)
         except BaseException:
@@ -153,9 +157,19 @@ def _write(home: Path, member: Member, sources: Mapping[str, Path]) -> None:
         write_private(home / SEAL_FOLDER / "key.pem", seal.key_pem)
 
 
+def _write_witness(home: Path, member: Member, before: Path) -> None:
+    if member.witness is None:
+        return
+    if has_witness_keys(before):
+        copy_witness_keys(before, home)
+    else:
+        write_witness_keys(home)
+
+
 def _check(root: Path, member: Member, sources: Mapping[str, Path], now: datetime) -> None:
-    home, material = root / member.id, load_bundle(root, member)
-    check_bundle(PublicBundle(member, material), member, now)
+    home, bundle = root / member.id, local_bundle(root, member)
+    material = bundle.material
+    check_bundle(bundle, member, now)
     msp = check_authorities(member, material, now)
     for part in parts_of(member):
         if part.name not in sources:

@@ -1,4 +1,4 @@
-"""Where a folder of Fabric's tools has each part of a member: msp/, peers/*, orderers/*, chaincodes/*, users/*."""
+"""Where a folder of Fabric's tools has each part of a member: msp/, peers/*, orderers/*, chaincodes/*, witness/, users/*."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shirushi_core.fabric.signing import load_certificate
 from shirushi_network.certificates import ATTRIBUTES_OID
 from shirushi_network.errors import ConsortiumError
 from shirushi_network.member_files import files_in
-from shirushi_network.member_parts import ISSUER_ATTRIBUTES, USERS, PartName
+from shirushi_network.member_parts import ISSUER_ATTRIBUTES, USERS, WITNESS_FOLDER, PartName
 from shirushi_network.msp_folder import first_certificate
 
 MSP = "msp"
@@ -69,6 +69,8 @@ def find_sources(folder: Path, named: Mapping[str, Path]) -> dict[str, Path]:
             found[identity] = node / "msp"
         if (node / "tls").is_dir():
             found[tls] = node / "tls"
+    if (folder / WITNESS_FOLDER / "tls").is_dir():
+        found[PartName.WITNESS_TLS] = folder / WITNESS_FOLDER / "tls"
     found |= _users(folder / "users", named)
     found |= {name: _inner(name, place) for name, place in named.items()}
     if SEAL not in found and (folder / "users" / PartName.ISSUER / SEAL).is_dir():

@@ -10,7 +10,9 @@ bundles/<id>.json      what the other members published of themselves (docs/form
 bundles/<id>.tlsca.pem their TLS roots out of it, for the connection file
 users/<profile>.json   which identity a command uses
 issuer/                the issuer's journal
-ledger/                the committed ledger (lmdb)
+ledger/                the embedded engine's committed ledger (lmdb)
+witness/<id>/          the embedded engine's witnesses: each member's log (elsewhere: nodes/<id>/witness/data)
+trust-policy.json      the trust policy that verifiers go by
 node.log, node.lock, control.sock
 """
 
@@ -70,6 +72,18 @@ class Layout:
     @property
     def ledger(self) -> Path:
         return self.root / "ledger"
+
+    @property
+    def nodes(self) -> Path:
+        return self.root / "nodes"
+
+    @property
+    def witnesses(self) -> Path:
+        return self.root / "witness"
+
+    @property
+    def trust_policy(self) -> Path:
+        return self.root / "trust-policy.json"
 
     @property
     def log(self) -> Path:

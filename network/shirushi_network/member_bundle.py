@@ -1,7 +1,8 @@
 """The public bundle: what a member hands to the others, shirushi/member-bundle/v1 (docs/formats/member-bundle.md).
 
-It holds the member's entry of the topology and its public certificates, and no key. The file is canonical JSON to the
-last byte, so that its fingerprint is its SHA-256.
+It holds the member's entry of the topology, its public certificates and its witness's public keys, and no private key.
+The file is canonical JSON to the last byte, so that its fingerprint is its SHA-256. Witness keys and the admin's
+certificate are for trust policies; they do not go into the channel.
 """
 
 from __future__ import annotations
@@ -17,15 +18,25 @@ from shirushi_core.errors import InvalidInputError
 from shirushi_core.fabric.certificate_chain import MAX_AUTHORITIES
 from shirushi_core.fabric.genesis import MemberBundle
 from shirushi_core.fabric.signing import load_certificate
-from shirushi_core.proofs import fields
+from shirushi_core.proofs import bls, fields
 from shirushi_core.proofs.canonical import Json, decode_canonical, encode
+from shirushi_core.proofs.checkpoint import ED25519_SIGNATURE_BYTES
 from shirushi_network.errors import ConsortiumError
 from shirushi_network.layout import Layout
-from shirushi_network.member_files import read_file
+from shirushi_network.member_files import MemberKeysError, only_file, read_file
 from shirushi_network.member_keys import load_bundle
-from shirushi_network.msp_folder import MAX_REVOCATION_LIST_BYTES, canonical_revocation_list
+from shirushi_network.msp_folder import (
+    MAX_REVOCATION_LIST_BYTES,
+    canonical_revocation_list,
+    first_certificate,
+)
 from shirushi_network.topology import Member
 from shirushi_network.topology_file import member_to_json, parse_member
+from shirushi_network.witness_keys import (
+    WitnessPublicKeys,
+    has_witness_keys,
+    load_witness_secrets,
+)
 
 FORMAT = "shirushi/member-bundle/v1"
 
@@ -40,6 +51,15 @@ _AUTHORITIES = (
 _ORDERER = ("orderer_certificate", "orderer_tls_certificate")
 _LISTS = "revocation_lists"
 _FIELDS = frozenset({"format", "member", _LISTS, *_AUTHORITIES, *_ORDERER})
+_ADMIN, _WITNESS = "admin_certificate", "witness"
+_WITNESS_KEYS = {
+    "log": 32,
+    "cosigner": 32,
+    "bls": bls.PUBLIC_KEY_BYTES,
+    "log_possession": ED25519_SIGNATURE_BYTES,
+    "cosigner_possession": ED25519_SIGNATURE_BYTES,
+    "bls_possession": bls.SIGNATURE_BYTES,
+}
 
 
 class BundleError(ConsortiumError):
@@ -48,10 +68,15 @@ class BundleError(ConsortiumError):
 
 @dataclass(frozen=True, slots=True)
 class PublicBundle:
-    """A member's entry of the topology, as the member has it, and its certificates."""
+    """A member's entry of the topology, as the member has it, its certificates, and what a trust policy names.
+
+    `witness` and `admin_certificate` (PEM; its key signs trust policies) are there if the member runs a witness.
+    """
 
     member: Member
     material: MemberBundle
+    witness: WitnessPublicKeys | None = None
+    admin_certificate: bytes | None = None
 
 
 def parse_bundle(data: bytes) -> PublicBundle:
@@ -71,6 +96,9 @@ def render_bundle(bundle: PublicBundle) -> bytes:
     for name in _ORDERER:
         pem = getattr(material, name)
         value[name] = None if pem is None else pem.decode()
+    if bundle.witness is not None and bundle.admin_certificate is not None:
+        value[_WITNESS] = {name: getattr(bundle.witness, name).hex() for name in _WITNESS_KEYS}
+        value[_ADMIN] = bundle.admin_certificate.decode()
     return encode(value)
 
 
@@ -103,8 +131,23 @@ def public_bundle_of(layout: Layout, member: Member) -> PublicBundle:
 
     Raises BundleError, MemberKeysError; whether it is a good one is for check_bundle to say.
     """
-    if is_here(layout, member):
-        return PublicBundle(member, load_bundle(layout.members, member))
+    return local_bundle(layout.members, member) if is_here(layout, member) else _received(layout, member)
+
+
+def local_bundle(root: Path, member: Member) -> PublicBundle:
+    """Return the bundle that a member's folder root/<id> makes; raises MemberKeysError."""
+    material, home = load_bundle(root, member), root / member.id
+    if member.witness is None:
+        return PublicBundle(member, material)
+    admin = first_certificate(only_file(home / "users" / "admin" / "msp" / "signcerts"))
+    if not has_witness_keys(home):
+        raise MemberKeysError(
+            f"{home} has no keys for the witness of {member.id}: `shirushi consortium up` or `shirushi member renew` makes them"
+        )
+    return PublicBundle(member, material, load_witness_secrets(home).public_keys(member.id), admin)
+
+
+def _received(layout: Layout, member: Member) -> PublicBundle:
     path = bundle_path(layout, member)
     if not path.exists():
         raise BundleError(
@@ -119,7 +162,9 @@ def bundle_of(layout: Layout, member: Member) -> MemberBundle:
 
     The bundle has to have the topology's entry of the member.
     """
-    bundle = public_bundle_of(layout, member)
+    if is_here(layout, member):
+        return load_bundle(layout.members, member)
+    bundle = _received(layout, member)
     check_entry(bundle, member)
     return bundle.material
 
@@ -157,7 +202,10 @@ def _flat(table: Mapping[str, object], above: str = "") -> dict[str, object]:
 
 
 def _parsed(data: bytes) -> PublicBundle:
-    value = fields.an_object(decode_canonical(data, max_bytes=MAX_BUNDLE_BYTES), "bundle", _FIELDS)
+    found = decode_canonical(data, max_bytes=MAX_BUNDLE_BYTES)
+    entry = found.get("member") if isinstance(found, dict) else None
+    has_witness = isinstance(entry, dict) and "witness" in entry
+    value = fields.an_object(found, "bundle", _FIELDS | {_WITNESS, _ADMIN} if has_witness else _FIELDS)
     fields.a_constant(value["format"], "format", FORMAT)
     member = parse_member(value["member"])
     authorities = {name: _pems(value[name], name) for name in _AUTHORITIES}
@@ -185,10 +233,22 @@ def _parsed(data: bytes) -> PublicBundle:
             revocation_lists=tuple(_revocation_list(each, f"{_LISTS}[{n}]") for n, each in enumerate(lists)),
             **authorities,
         ),
+        _witness_keys(value[_WITNESS]) if has_witness else None,
+        _certificate(value[_ADMIN], _ADMIN) if has_witness else None,
     )
     if render_bundle(bundle) != data:
         raise InvalidInputError("member: expected the entry as `shirushi member export` writes it")
     return bundle
+
+
+def _witness_keys(value: Json) -> WitnessPublicKeys:
+    members = fields.an_object(value, _WITNESS, frozenset(_WITNESS_KEYS))
+    keys = {}
+    for name, length in _WITNESS_KEYS.items():
+        keys[name] = fields.hex_bytes(members[name], f"{_WITNESS}: {name}", high=length)
+        if len(keys[name]) != length:
+            raise InvalidInputError(f"{_WITNESS}: {name}: expected {length} bytes, found {len(keys[name])}")
+    return WitnessPublicKeys(**keys)
 
 
 def _pems(value: Json, where: str) -> tuple[bytes, ...]:

@@ -89,6 +89,11 @@ def topology_words(before: Topology, after: Topology) -> list[str]:
             f"topology.toml: the quorum stays {after.quorum} of {len(after.members)} members; give verifiers the new "
             "connection file, for it names the members"
         )
+    if old.keys() != new.keys() and any(member.witness for member in after.members):
+        said.append(
+            "the trust policy has to name the members: `shirushi channel policy` makes its next version; witnesses look at a new "
+            "member's log once they are restarted"
+        )
     if after.anchors.endorsement != MAJORITY:
         gone = [old[each].msp_id for each in old if each not in new]
         said += [

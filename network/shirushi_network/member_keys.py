@@ -6,6 +6,7 @@
       peers/peer0/           msp/ (identity), tls/ (server.crt, server.key, ca.crt)
       orderers/orderer0/     the same, if the member runs an orderer
       chaincodes/anchors/    tls/: what its chaincode service shows its own peer
+      witness/               log.key, cosigner.key, bls.key, tls/, if the member runs a witness
       users/<name>/msp/      admin, issuer and client
       users/issuer/seal/     cert.pem, key.pem: the key that seals batches
       superseded/<time>/     what was renewed or replaced, until it is deleted
@@ -59,6 +60,7 @@ from shirushi_network.msp_folder import (
     write_tls,
 )
 from shirushi_network.topology import Member
+from shirushi_network.witness_keys import write_witness_keys
 
 __all__ = [
     "ANCHORS",
@@ -180,6 +182,8 @@ def _write_member(home: Path, member: Member, authority_period: Period, period: 
         else:
             write_public_msp(home / part.folder, public)
             write_identity(home / part.folder, pair.certificate_pem, pair.key_pem)
+    if member.witness is not None:
+        write_witness_keys(home)
     seal = certificates.enrollment(
         ca,
         member.name_en,

@@ -19,6 +19,7 @@ from shirushi_network.topology import Member
 PEER = "peer0"
 ORDERER = "orderer0"
 ANCHORS = "anchors"
+WITNESS_FOLDER = "witness"
 
 USERS = {"admin": Role.ADMIN, "issuer": Role.CLIENT, "client": Role.CLIENT}
 """The people and systems each member has keys for."""
@@ -37,6 +38,7 @@ class PartName(StrEnum):
     ORDERER = "orderer"
     ORDERER_TLS = "orderer-tls"
     CHAINCODE_TLS = "chaincode-tls"
+    WITNESS_TLS = "witness-tls"
     ADMIN = "admin"
     ISSUER = "issuer"
     CLIENT = "client"
@@ -70,7 +72,7 @@ class Part:
 
 
 def parts_of(member: Member) -> tuple[Part, ...]:
-    """Return all parts of a member; one that runs no orderer has none for it."""
+    """Return all parts of a member; one that runs no orderer, or no witness, has none for it."""
     parts = [
         Part(PartName.PEER, f"peers/{PEER}/msp", PEER, Role.PEER),
         Part(PartName.PEER_TLS, f"peers/{PEER}/tls", PEER, host=member.peer.host),
@@ -81,6 +83,9 @@ def parts_of(member: Member) -> tuple[Part, ...]:
             Part(PartName.ORDERER, f"orderers/{ORDERER}/msp", ORDERER, Role.ORDERER),
             Part(PartName.ORDERER_TLS, f"orderers/{ORDERER}/tls", ORDERER, host=member.orderer.host),
         ]
+    if member.witness is not None:
+        tls = f"{WITNESS_FOLDER}/tls"
+        parts.append(Part(PartName.WITNESS_TLS, tls, WITNESS_FOLDER, host=member.witness.host))
     for user, role in USERS.items():
         attributes = ISSUER_ATTRIBUTES if user == PartName.ISSUER else None
         parts.append(Part(PartName(user), f"users/{user}/msp", user, role, attributes=attributes))

@@ -114,11 +114,11 @@ def first_certificate(path: Path) -> bytes:
 
     Raises MemberKeysError.
     """
-    return _certificates_of(path)[0]
+    return certificates_of_file(path)[0]
 
 
 def _certificates_in(folder: Path) -> tuple[bytes, ...]:
-    found = tuple(pem for path in files_in(folder) for pem in _certificates_of(path))
+    found = tuple(pem for path in files_in(folder) for pem in certificates_of_file(path))
     if len(found) > MAX_AUTHORITIES:
         raise MemberKeysError(
             f"{folder} holds {len(found)} certificates; at most {MAX_AUTHORITIES} are supported"
@@ -126,8 +126,11 @@ def _certificates_in(folder: Path) -> tuple[bytes, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _certificates_of(path: Path) -> Sequence[bytes]:
-    """Split a PEM file; what stands between certificates, such as openssl's text form, is passed over."""
+def certificates_of_file(path: Path) -> Sequence[bytes]:
+    """Return the certificates of a PEM file, each in canonical form; raises MemberKeysError.
+
+    What stands between them, such as openssl's text form, is passed over.
+    """
     data = read_file(path, 4 * MAX_PEM_BYTES)
     blocks = [_BEGIN + block.partition(_END)[0] + _END for block in data.split(_BEGIN)[1:]]
     try:

@@ -9,14 +9,11 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from shirushi_network.errors import ConsortiumError
-from shirushi_network.topology import Member, Topology, is_loopback, member_on
+from shirushi_network.topology import PORTS_USED, Member, Topology, is_loopback, member_on
 
 DEFAULT_BASE_PORT = 17050
 PORTS_PER_MEMBER = 10
 """How far apart members' first ports are."""
-
-PORTS_USED = 7
-"""Ports a member's nodes listen on, in the order of topology.member_on."""
 
 # Below what Linux and macOS hand out for outgoing connections: such a port may be taken again after a restart.
 _FREE = range(20_000, 32_000)
@@ -44,7 +41,11 @@ def with_ports(topology: Topology, base_port: int | None) -> Topology:
 
 def _on_ports(member: Member, ports: Sequence[int]) -> Member:
     moved = member_on(member.id, member.msp_id, member.name_ja, member.name_en, member.peer.host, ports)
-    return moved if member.orderer else replace(moved, orderer=None)
+    return replace(
+        moved,
+        orderer=moved.orderer if member.orderer else None,
+        witness=moved.witness if member.witness else None,
+    )
 
 
 def free_ports(count: int) -> list[int]:

@@ -21,33 +21,39 @@ from shirushi_network.exchange import exchange
 from shirushi_network.files import write_atomically
 from shirushi_network.member_files import MemberKeysError, make_folder, sync_folder, sync_tree, write_public
 from shirushi_network.member_keys import CERTIFICATE_DAYS
-from shirushi_network.member_parts import Part, PartName, issue_part, new_key, parts_of
+from shirushi_network.member_parts import WITNESS_FOLDER, Part, PartName, issue_part, new_key, parts_of
 from shirushi_network.msp_folder import read_public_msp, write_identity, write_public_msp, write_tls
 from shirushi_network.own_authority import CA, TLS_CA, load_authority_pair, load_pair
 from shirushi_network.superseded import SUPERSEDED, superseded_folder
 from shirushi_network.topology import Member
+from shirushi_network.witness_keys import complete_witness
 
 USUAL_PARTS = (
     PartName.PEER,
     PartName.PEER_TLS,
     PartName.CHAINCODE_TLS,
+    PartName.WITNESS_TLS,
     PartName.ADMIN,
     PartName.CLIENT,
 )
-"""What is renewed if nothing is named: the others count only once the channel or the issuer registry knows of them."""
+"""What is renewed if nothing is named, of what the member has: the others count only once the channel or the issuer registry knows of them."""
 
 _ROTATE = "a channel configuration update has to name the new certificate (`shirushi channel rotate`); restart the orderer after it"
 _FOLLOWS = {
     PartName.PEER: "restart the peer",
     PartName.PEER_TLS: "restart the peer",
     PartName.CHAINCODE_TLS: "restart the chaincode service",
+    PartName.WITNESS_TLS: "restart the witness",
     PartName.ORDERER: _ROTATE,
     PartName.ORDERER_TLS: _ROTATE,
     PartName.ISSUER: (
         "an issuer registry proposal has to give the issuer's record the submit key with its new window, before issuing goes on"
     ),
-    PartName.ADMIN: "give the new folder to whoever acts as admin",
-    PartName.CLIENT: "give the new folder to whoever uses it",
+    PartName.ADMIN: (
+        "give the new folder to whoever acts as admin, and the member's new bundle to the others: the next trust policy "
+        "(`shirushi channel policy`) has to name the new key"
+    ),
+    PartName.CLIENT: "give the new folder to whoever uses it; restart the witness",
 }
 
 
@@ -84,6 +90,8 @@ def renew(
         key = load_pair(home / part.certificate, home / part.key).key if kept else new_key()
         end = min(now + timedelta(days=days), issuer.certificate.not_valid_after_utc)
         made.append((part, issue_part(part, member, issuer, key, Period(now - CLOCK_SKEW, end)), kept))
+    if any(part.name is PartName.WITNESS_TLS for part in parts):
+        _complete(home, member, now, days)
     renewed: list[Renewed] = []
     target = superseded_folder(home, now)
     for part, pair, kept in made:
@@ -103,12 +111,22 @@ def renew(
     return renewed
 
 
+def _complete(home: Path, member: Member, now: datetime, days: int) -> None:
+    """Make the witness's keys of a member whose folder is from before it had one."""
+    try:
+        complete_witness(home, member, now, days)
+    except OSError as error:
+        raise MemberKeysError(f"{home / WITNESS_FOLDER} could not be made: {error}") from error
+
+
 def _chosen(member: Member, names: Collection[PartName]) -> list[Part]:
     known = {part.name: part for part in parts_of(member)}
-    wanted = list(dict.fromkeys(names or USUAL_PARTS))
-    unknown = [name for name in wanted if name not in known]
-    if unknown:
-        raise MemberKeysError(f"{member.id} has no {', '.join(unknown)}: it runs no orderer")
+    usual = [name for name in USUAL_PARTS if name in known]
+    wanted = list(dict.fromkeys(names or usual))
+    for name in wanted:
+        if name not in known:
+            node = "witness" if name is PartName.WITNESS_TLS else "orderer"
+            raise MemberKeysError(f"{member.id} has no {name}: it runs no {node}")
     return [known[name] for name in wanted]
 
 

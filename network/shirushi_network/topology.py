@@ -17,6 +17,9 @@ from shirushi_core.fabric.policy_text import parse_policy_text
 
 DEFAULT_CHANNEL = "shirushi-test"
 DEFAULT_PORT = 17050
+PORTS_USED = 8
+"""Ports a member's nodes listen on, in the order of `member_on`."""
+
 MAJORITY = "majority"
 MAX_MEMBERS = 64
 
@@ -65,8 +68,29 @@ class ChaincodeNode(_Node):
 
 
 @dataclass(frozen=True, slots=True)
+class WitnessNode:
+    """A member's witness: HTTPS for everybody, health and metrics included."""
+
+    host: str
+    port: int
+
+    @property
+    def address(self) -> str:
+        """host:port."""
+        return f"{self.host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """Where its HTTP interface begins."""
+        return f"https://{self.address}"
+
+
+@dataclass(frozen=True, slots=True)
 class Member:
-    """One member: its names, its MSP, and the nodes it runs. Without an orderer it only endorses and keeps the ledger."""
+    """One member: its names, its MSP, and the nodes it runs.
+
+    Without an orderer it only endorses and keeps the ledger; without a witness it confirms nothing to verifiers.
+    """
 
     id: str
     msp_id: str
@@ -75,6 +99,7 @@ class Member:
     peer: PeerNode
     orderer: OrdererNode | None
     chaincode: ChaincodeNode
+    witness: WitnessNode | None = None
 
     def __post_init__(self) -> None:
         check_text(self.id, _ID, "member id", "a lower-case letter, then letters, digits and dashes")
@@ -106,6 +131,8 @@ class Member:
                 ("orderer's admin endpoint", self.orderer.host, self.orderer.admin_port),
                 ("orderer's operations endpoint", self.orderer.host, self.orderer.operations_port),
             ]
+        if self.witness is not None:
+            found.append(("witness", self.witness.host, self.witness.port))
         return found
 
 
@@ -185,11 +212,14 @@ class Topology:
 def member_on(
     member_id: str, msp_id: str, name_ja: str, name_en: str, host: str, ports: Sequence[int]
 ) -> Member:
-    """Return a member all of whose nodes are on one host, on seven ports.
+    """Return a member all of whose nodes are on one host, on eight ports.
 
-    In this order: peer, orderer, peer operations, orderer admin, orderer operations, chaincode, chaincode operations.
+    In this order: peer, orderer, peer operations, orderer admin, orderer operations, chaincode, chaincode operations,
+    witness.
     """
-    peer, orderer, peer_operations, admin, orderer_operations, chaincode, chaincode_operations = ports
+    peer, orderer, peer_operations, admin, orderer_operations, chaincode, chaincode_operations, witness = (
+        ports
+    )
     return Member(
         member_id,
         msp_id,
@@ -198,6 +228,7 @@ def member_on(
         peer=PeerNode(host, peer, peer_operations),
         orderer=OrdererNode(host, orderer, orderer_operations, admin),
         chaincode=ChaincodeNode(host, chaincode, chaincode_operations),
+        witness=WitnessNode(host, witness),
     )
 
 
@@ -211,7 +242,9 @@ def default_topology() -> Topology:
         ("gcom", "GcomMSP", "Gcomホールディングス", "Gcom Holdings"),
     ]
     members = tuple(
-        member_on(*each, "127.0.0.1", range(DEFAULT_PORT + 10 * number, DEFAULT_PORT + 10 * number + 7))
+        member_on(
+            *each, "127.0.0.1", range(DEFAULT_PORT + 10 * number, DEFAULT_PORT + 10 * number + PORTS_USED)
+        )
         for number, each in enumerate(names)
     )
     return Topology(DEFAULT_CHANNEL, members, quorum=3)
@@ -220,6 +253,11 @@ def default_topology() -> Topology:
 def is_loopback(host: str) -> bool:
     """Say whether a host is this machine, whoever says so."""
     return _LOOPBACK.fullmatch(host) is not None
+
+
+def listen_host(host: str) -> str:
+    """Return what a node listens on: this machine only where it is known by a loopback address, else every interface."""
+    return host if is_loopback(host) else "0.0.0.0"  # noqa: S104 - others have to reach it
 
 
 def check_text(value: object, pattern: re.Pattern[str], what: str, expected: str) -> None:

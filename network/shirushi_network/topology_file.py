@@ -1,7 +1,8 @@
 """topology.toml: the consortium for people to read and edit.
 
-Strict both ways: unknown, missing or repeated fields are refused, naming where. Only [blocks], [bft], [anchors] and
-`orderer` may be left out: a member without an orderer endorses and keeps the ledger, and orders nothing.
+Strict both ways: unknown, missing or repeated fields are refused, naming where. Only [blocks], [bft], [anchors],
+`orderer` and `witness` may be left out: a member without an orderer endorses and keeps the ledger, and orders nothing;
+one without a witness confirms nothing to verifiers.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from shirushi_network.topology import (
     OrdererNode,
     PeerNode,
     Topology,
+    WitnessNode,
 )
 
 MAX_FILE_BYTES = 256 * 1024
@@ -108,8 +110,8 @@ def render_topology(topology: Topology) -> bytes:
 
 def parse_member(value: object) -> Member:
     """Read one member's table; raises InvalidInputError."""
-    needed = {field.name for field in fields(Member)} - {"orderer"}
-    table = _check_fields(value, needed, {"orderer"}, "member")
+    optional = {"orderer", "witness"}
+    table = _check_fields(value, {field.name for field in fields(Member)} - optional, optional, "member")
     name = table["id"]
     return Member(
         id=name,
@@ -119,11 +121,12 @@ def parse_member(value: object) -> Member:
         peer=_built(PeerNode, table["peer"], f"peer of {name}"),
         orderer=_built(OrdererNode, table["orderer"], f"orderer of {name}") if table.get("orderer") else None,
         chaincode=_built(ChaincodeNode, table["chaincode"], f"chaincode of {name}"),
+        witness=_built(WitnessNode, table["witness"], f"witness of {name}") if table.get("witness") else None,
     )
 
 
 def member_to_json(member: Member) -> dict[str, Any]:
-    """Return one member's table; without `orderer` if it runs none."""
+    """Return one member's table; without `orderer` or `witness` if it runs none."""
     return {key: value for key, value in asdict(member).items() if value is not None}
 
 

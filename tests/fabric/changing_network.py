@@ -26,8 +26,8 @@ from shirushi_network import certificates
 from shirushi_network.certificates import KeyPair, Period
 from shirushi_network.fabric.participation import OrdererAdmin
 from shirushi_network.member_keys import ORDERER, create_member, load_bundle, load_signing_identity
-from shirushi_network.ports import PORTS_USED, free_ports
-from shirushi_network.topology import Member, member_on
+from shirushi_network.ports import free_ports
+from shirushi_network.topology import PORTS_USED, Member, member_on
 from shirushi_network.topology_file import write_topology
 
 Edit = Callable[[configtx_pb2.ConfigGroup], configtx_pb2.ConfigGroup]

@@ -108,8 +108,14 @@ def test_status_says_which_node_is_gone_and_up_brings_it_back(running: NativeNet
     shown = {each["id"]: each for each in run.json["members"]}
     assert [name for name, each in shown.items() if not each["running"]] == ["haw"]
     assert shown["haw"]["nodes"][kind] == "stopped"
-    (problem,) = shown["haw"]["problems"]
-    names = {"peer": "the peer of Haw", "orderer": "the orderer of Haw", "chaincode": "anchors"}
+    problem, *others = shown["haw"]["problems"]
+    assert all("its witness signs nothing now" in each for each in others)  # without its peer it cannot
+    names = {
+        "peer": "the peer of Haw",
+        "orderer": "the orderer of Haw",
+        "chaincode": "anchors",
+        "witness": "the witness of Haw",
+    }
     assert names[kind] in problem
     table = shirushi("consortium", "status", data=running.root)
     assert table.exit_code == 1
@@ -127,8 +133,8 @@ def test_one_node_is_stopped_and_started_by_itself(running: NativeNetwork) -> No
     assert processes(running)["orderer.kaguya"] == "stopped"
     assert shirushi("consortium", "start", "kaguya", "--node", "orderer", data=running.root).exit_code == 0
     assert processes(running)["orderer.kaguya"].startswith("process ")
-    wrong = shirushi("consortium", "stop", "kaguya", "--node", "witness", data=running.root)
-    assert (wrong.exit_code, "it has orderer, chaincode, peer" in wrong.sentence) == (1, True)
+    wrong = shirushi("consortium", "stop", "kaguya", "--node", "ledger", data=running.root)
+    assert (wrong.exit_code, "it has orderer, chaincode, peer, witness" in wrong.sentence) == (1, True)
 
 
 def test_logs_are_each_node_s_own(running: NativeNetwork) -> None:

@@ -49,7 +49,7 @@ def data(engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path
 
 
 def test_every_node_is_a_container_and_every_member_works(engine: Any, data: Path) -> None:
-    assert len(containers(engine)) == 15
+    assert len(containers(engine)) == 20
     status = shirushi("consortium", "status", "--json", data=data).json
     assert status["engine"] == "compose"
     assert all(member["running"] for member in status["members"])

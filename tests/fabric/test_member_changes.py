@@ -32,9 +32,9 @@ from shirushi_network.fabric.peer_admin import PeerError, open_peer
 from shirushi_network.layout import Layout
 from shirushi_network.member_access import admin_contract, identity_of, tls_roots
 from shirushi_network.member_keys import ANCHORS, ORDERER
-from shirushi_network.ports import PORTS_USED, free_ports
+from shirushi_network.ports import free_ports
 from shirushi_network.registration import city_record
-from shirushi_network.topology import Topology, member_on
+from shirushi_network.topology import PORTS_USED, Topology, member_on
 from shirushi_network.topology_file import read_topology, write_topology
 
 COMMAND = [sys.executable, "-c", "from shirushi_client.cli.main import main; main()"]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.network.test_witnesses import wait_until
 from tests.support.command import Run, shirushi
 from tests.support.fabric_binaries import fabric_binary
 
@@ -92,6 +93,22 @@ def test_all_five_began_with_one_block_and_see_each_other(folders: Mapping[str, 
         assert [member["id"] for member in members if member["here"]] == [name]
         assert all(800 < member["certificate_days"] < 826 for member in members)
         assert done(shirushi("channel", "inspect", "--live", "--json", data=data))["warnings"] == []
+
+
+def test_every_witness_is_ready_to_sign_and_one_trust_policy_passes_between_them(
+    folders: Mapping[str, Path], city: Path, tmp_path: Path
+) -> None:
+    def all_ready() -> bool:
+        members = done(shirushi("consortium", "status", "--json", data=city))["members"]
+        return all(member["witness"]["refusing"] is None for member in members)
+
+    wait_until(all_ready, "all witnesses")
+    file = tmp_path / "policy.json"
+    done(shirushi("channel", "policy", "-o", file, "--json", data=city))
+    for data in (*folders.values(), *folders.values()):
+        found = done(shirushi("member", "sign-policy", file, "--yes", "--json", data=data))
+    assert found["signed_by"] == list(folders)
+    assert len({(data / "trust-policy.json").read_bytes() for data in folders.values()}) == 1
 
 
 def test_a_chaincode_version_is_committed_when_the_third_has_approved(folders: Mapping[str, Path]) -> None:

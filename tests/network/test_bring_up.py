@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support.command import shirushi
@@ -47,6 +48,16 @@ def is_running(process_id: int) -> bool:
     except FileNotFoundError:
         return False
     return state != "Z"
+
+
+def without_times(status: dict[str, Any]) -> dict[str, Any]:
+    """A status without what moves by itself: when witnesses signed last, and whether they are behind just now."""
+    moving = ("last_cosigned", "lag", "refusing", "block", "size")
+    members = [
+        member | {"witness": {k: v for k, v in member["witness"].items() if k not in moving}}
+        for member in status["members"]
+    ]
+    return status | {"members": members}
 
 
 def up_killed_at(data: Path, line: str) -> None:
@@ -127,11 +138,11 @@ def test_down_ends_the_process_and_again_is_no_error(tmp_path: Path) -> None:
 
 
 def test_a_second_up_leaves_a_running_consortium_as_it_is(live_consortium: LiveConsortium) -> None:
-    before, topology = live_consortium.status(), live_consortium.layout.topology.read_bytes()
+    before, topology = without_times(live_consortium.status()), live_consortium.layout.topology.read_bytes()
     for options in ([], ["--base-port", "0"], ["--base-port", "29000"]):
         run = shirushi("consortium", "up", *options, "--json", data=live_consortium.root)
         assert run.exit_code == 0
-        assert run.json == before | {"data": str(live_consortium.root)}
+        assert without_times(run.json) == before | {"data": str(live_consortium.root)}
     assert live_consortium.layout.topology.read_bytes() == topology
 
 

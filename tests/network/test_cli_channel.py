@@ -101,6 +101,7 @@ class TestInspect:
             stranger,
             peer=replace(stranger.peer, host="peer.example"),
             chaincode=replace(stranger.chaincode, host="peer.example"),
+            witness=None,
         )
         write_topology(data / "topology.toml", replace(TOPOLOGY, members=(*known, stranger)))
         warnings = done(shirushi("channel", "inspect", "--json", data=data))["warnings"]

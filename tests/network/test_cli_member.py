@@ -122,7 +122,7 @@ class TestTheCeremony:
             for path in city.rglob("*")
             if path.is_file() and b"PRIVATE KEY" in path.read_bytes()
         ]
-        assert len(secrets) == 11 + 5
+        assert len(secrets) == 14 + 6
         said = "".join(run.out + run.err for run in runs) + (tmp_path / "x").read_text()
         assert not [secret for secret in secrets if secret in said]
 
@@ -216,7 +216,7 @@ class TestExportAndAdd:
 class TestShow:
     def test_of_ones_own_all_certificates(self, city: Path) -> None:
         shown = done(shirushi("member", "show", "iizuka", "--json", data=city))
-        assert (shown["keys_here"], len(shown["certificates"])) == (True, 11)
+        assert (shown["keys_here"], len(shown["certificates"])) == (True, 12)
         assert shown["days_left"] == min(each["days_left"] for each in shown["certificates"])
 
     def test_of_another_those_of_its_bundle(self, city: Path, from_haw: Path) -> None:

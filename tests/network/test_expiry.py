@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from shirushi_network.expiry import certificates_in, certificates_of, soonest
-from shirushi_network.member_bundle import PublicBundle
-from shirushi_network.member_keys import MemberKeysError, create_member, load_bundle
+from shirushi_network.member_bundle import local_bundle
+from shirushi_network.member_keys import MemberKeysError, create_member
 from shirushi_network.topology import default_topology
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -25,7 +25,7 @@ def test_every_certificate_of_a_member_is_listed_once(home: Path) -> None:
     found = certificates_of(home, NOW)
     assert [status.what for status in found] == [
         *("ca", "tls-ca", "peer", "peer-tls", "orderer", "orderer-tls", "chaincode-tls"),
-        *("admin", "issuer", "client", "seal"),
+        *("witness-tls", "admin", "issuer", "client", "seal"),
     ]
     assert all(status.path.is_file() and status.path.is_relative_to(home) for status in found)
     assert found[2].subject == "CN=peer0.iizuka,OU=peer,O=Iizuka City"
@@ -79,7 +79,7 @@ def test_a_spoilt_certificate_is_named(home: Path) -> None:
 
 
 def test_of_another_member_what_its_bundle_holds_is_listed(home: Path) -> None:
-    bundle = PublicBundle(CITY, load_bundle(home.parent, CITY))
+    bundle = local_bundle(home.parent, CITY)
     found = certificates_in(bundle, Path("bundles/iizuka.json"), NOW)
     assert [status.what for status in found] == ["ca", "tls-ca", "orderer", "orderer-tls"]
     own = {status.what: status for status in certificates_of(home, NOW)}

@@ -22,7 +22,7 @@ from shirushi_network.bundle_checks import check_bundle
 from shirushi_network.expiry import certificates_of
 from shirushi_network.import_keys import import_member
 from shirushi_network.import_sources import SourceError, parse_sources
-from shirushi_network.member_bundle import BundleError, PublicBundle, parse_bundle, render_bundle
+from shirushi_network.member_bundle import BundleError, local_bundle, parse_bundle, render_bundle
 from shirushi_network.member_keys import (
     MemberKeysError,
     create_member,
@@ -92,7 +92,7 @@ class TestWhatIsTakenOver:
         self, pki: ForeignPki, folder: Path, root: Path
     ) -> None:
         import_member(root, CITY, folder, now=NOW)
-        bundle = PublicBundle(CITY, load_bundle(root, CITY))
+        bundle = local_bundle(root, CITY)
         check_bundle(parse_bundle(render_bundle(bundle)), CITY, NOW)
         assert bundle.material.ca_certificates == (pem(pki.root.certificate),)
         assert bundle.material.intermediate_certificates == (pem(pki.ca.certificate),)
@@ -103,7 +103,7 @@ class TestWhatIsTakenOver:
         import_member(root, CITY, folder, now=NOW)
         assert [status.what for status in certificates_of(root / CITY.id, NOW)] == [
             *("ca", "intermediate-ca", "tls-ca", "tls-intermediate-ca"),
-            *("peer", "peer-tls", "orderer", "orderer-tls", "admin", "issuer", "client"),
+            *("peer", "peer-tls", "orderer", "orderer-tls", "witness-tls", "admin", "issuer", "client"),
         ]
 
     def test_what_is_not_there_and_not_needed_is_said(self, folder: Path, root: Path) -> None:

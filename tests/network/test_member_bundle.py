@@ -35,12 +35,13 @@ from shirushi_network.member_bundle import (
     bundle_of,
     bundle_path,
     fingerprint,
+    local_bundle,
     parse_bundle,
     public_bundle_of,
     read_bundle,
     render_bundle,
 )
-from shirushi_network.member_keys import create_member, load_bundle
+from shirushi_network.member_keys import create_member
 from shirushi_network.own_authority import load_pair
 from shirushi_network.revocation import revoke
 from shirushi_network.topology import PeerNode, default_topology
@@ -85,7 +86,7 @@ class TestTheFile:
     def test_a_member_without_an_orderer_has_a_bundle_too(self, tmp_path: Path) -> None:
         member = replace(CITY, orderer=None)
         create_member(tmp_path, member, now=NOW)
-        bundle = PublicBundle(member, load_bundle(tmp_path, member))
+        bundle = local_bundle(tmp_path, member)
         value = json.loads(render_bundle(bundle))
         assert (value["orderer_certificate"], value["orderer_tls_certificate"]) == (None, None)
         assert parse_bundle(render_bundle(bundle)) == bundle
@@ -346,7 +347,7 @@ class TestCheckingABundle:
         aside = used.rename(tmp_path / "old.pem")
         revoke(home, aside, now=NOW)
         used.write_bytes(aside.read_bytes())
-        refused(PublicBundle(CITY, load_bundle(tmp_path, CITY)), "has been revoked")
+        refused(local_bundle(tmp_path, CITY), "has been revoked")
 
     def test_two_members_with_one_ca_are_refused(self, bundles: list[PublicBundle]) -> None:
         shared = with_material(bundles[1], ca_certificates=bundles[0].material.ca_certificates)

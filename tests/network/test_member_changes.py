@@ -38,7 +38,14 @@ from shirushi_network.member_changes import (
     topology_words,
     without_orderer,
 )
-from shirushi_network.topology import AnchorsDefinition, FirstIssuer, Member, Topology, member_on
+from shirushi_network.topology import (
+    PORTS_USED,
+    AnchorsDefinition,
+    FirstIssuer,
+    Member,
+    Topology,
+    member_on,
+)
 
 PEOPLE = [ChannelMember.named(number) for number in range(1, 7)]
 
@@ -46,7 +53,7 @@ PEOPLE = [ChannelMember.named(number) for number in range(1, 7)]
 def entry(person: ChannelMember) -> Member:
     first = 20_000 + 10 * person.number
     name = person.bundle.member_id
-    return member_on(name, person.msp_id, name, name.title(), "127.0.0.1", range(first, first + 7))
+    return member_on(name, person.msp_id, name, name.title(), "127.0.0.1", range(first, first + PORTS_USED))
 
 
 MEMBERS = {person.msp_id: entry(person) for person in PEOPLE}

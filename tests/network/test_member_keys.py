@@ -62,11 +62,12 @@ def test_the_folders_are_fabrics(members: Path) -> None:
     tls = {"server.crt", "server.key", "ca.crt"}
     expected = {f"msp/{name}" for name in public}
     expected |= {f"{home}/msp/{name}" for home in IDENTITIES for name in msp}
-    nodes = ("peers/peer0", "orderers/orderer0", "chaincodes/anchors")
+    nodes = ("peers/peer0", "orderers/orderer0", "chaincodes/anchors", "witness")
     expected |= {f"{home}/tls/{name}" for home in nodes for name in tls}
     expected |= {
         f"{home}/{name}" for home in ("ca", "tlsca", "users/issuer/seal") for name in ("cert.pem", "key.pem")
     }
+    expected |= {f"witness/{name}" for name in ("log.key", "cosigner.key", "bls.key")}
     for member in TOPOLOGY.members:
         assert files_of(members / member.id) == expected
 
@@ -76,15 +77,17 @@ def test_private_keys_and_folders_are_the_owners_alone(members: Path) -> None:
         mode = stat.S_IMODE(path.stat().st_mode)
         if path.is_dir():
             assert mode == 0o700, path
-        if path.is_file() and b"PRIVATE KEY" in path.read_bytes():
+        if path.is_file() and (path.name == "bls.key" or b"PRIVATE KEY" in path.read_bytes()):
             assert mode == 0o600, path
 
 
 def test_every_private_key_is_its_own(members: Path) -> None:
     keys = [
-        path.read_bytes() for path in members.rglob("*") if path.name in ("priv_sk", "key.pem", "server.key")
+        path.read_bytes()
+        for path in members.rglob("*")
+        if path.name in ("priv_sk", "key.pem", "server.key", "log.key", "cosigner.key", "bls.key")
     ]
-    assert len(keys) == len(set(keys)) == 5 * 11
+    assert len(keys) == len(set(keys)) == 5 * 15
 
 
 @pytest.mark.parametrize(("home", "role"), IDENTITIES.items())

@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from tests.support.command import shirushi
 from tests.support.live_consortium import LiveConsortium
 
-from shirushi_core.fabric.signing import load_private_key
+from shirushi_network.witness_keys import BLS_KEY
 
-KEYS_OF_A_MEMBER = 11
-"""Two authorities; peer and orderer with identity and TLS each; chaincode TLS; admin, issuer and client; the seal."""
+KEYS_OF_A_MEMBER = 15
+"""Two authorities; peer and orderer with identity and TLS each; chaincode TLS; admin, issuer and client; the seal; the
+witness's TLS, log key, cosigner key and BLS seed."""
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +35,26 @@ def mode(path: Path) -> int:
 
 
 def key_files(data: Path) -> list[Path]:
-    return [path for path in data.rglob("*") if path.is_file() and b"PRIVATE KEY" in path.read_bytes()]
+    return [
+        path
+        for path in data.rglob("*")
+        if path.is_file() and (path.name == BLS_KEY or b"PRIVATE KEY" in path.read_bytes())
+    ]
+
+
+def secrets_of(path: Path) -> list[bytes]:
+    """What nobody may find elsewhere: the key's number or seed, as bytes and hex, and the lines that hold it."""
+    data = path.read_bytes()
+    if path.name == BLS_KEY:
+        return [data.strip(), bytes.fromhex(data.decode())]
+    key = load_pem_private_key(data, None)
+    if isinstance(key, Ed25519PrivateKey):
+        return [key.private_bytes_raw(), key.private_bytes_raw().hex().encode(), data.splitlines()[1]]
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    scalar = key.private_numbers().private_value.to_bytes(32, "big")
+    _, *private_lines, _, _ = data.splitlines()  # the last one is of the public key only
+    assert len(private_lines) == 2
+    return [scalar, scalar.hex().encode(), *private_lines]
 
 
 def test_every_private_key_is_readable_by_its_owner_only(live_consortium: LiveConsortium, data: Path) -> None:
@@ -68,11 +90,6 @@ def test_no_key_is_in_the_log_or_in_what_is_public(live_consortium: LiveConsorti
     contents = {path: path.read_bytes() for path in public}
     assert contents[layout.genesis].count(b"BEGIN CERTIFICATE"), "the search would find PEM"
     for path in key_files(data):
-        key = load_private_key(path.read_bytes())
-        assert isinstance(key, ec.EllipticCurvePrivateKey)
-        scalar = key.private_numbers().private_value.to_bytes(32, "big")
-        _, *private_lines, _, _ = path.read_bytes().splitlines()  # the last one is of the public key only
-        assert len(private_lines) == 2
-        for secret in (scalar, scalar.hex().encode(), *private_lines):
+        for secret in secrets_of(path):
             assert [place for place, content in contents.items() if secret in content] == []
     assert [place for place, content in contents.items() if b"PRIVATE KEY" in content] == []

@@ -24,7 +24,7 @@ from shirushi_network.member_keys import MemberKeysError, create_member, load_bu
 from shirushi_network.member_parts import PartName, parts_of
 from shirushi_network.own_authority import load_pair
 from shirushi_network.renewal import USUAL_PARTS, renew
-from shirushi_network.topology import default_topology
+from shirushi_network.topology import WitnessNode, default_topology
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 LATER = NOW + timedelta(days=800)
@@ -80,6 +80,7 @@ class TestARenewedCertificate:
             peer=replace(CITY.peer, host="node.example"),
             orderer=replace(CITY.orderer, host="node.example"),
             chaincode=replace(CITY.chaincode, host="node.example"),
+            witness=WitnessNode("node.example", 1),
         )
         renew(home, moved, [name], now=LATER)
         folder = home / PARTS[name].folder
@@ -148,7 +149,7 @@ class TestWhatARenewalLeaves:
             mode = stat.S_IMODE(path.stat().st_mode)
             if path.is_dir():
                 assert mode == 0o700, path
-            elif b"PRIVATE KEY" in path.read_bytes():
+            elif path.name == "bls.key" or b"PRIVATE KEY" in path.read_bytes():
                 assert mode == 0o600, path
             else:
                 assert mode == 0o644, path
@@ -217,7 +218,7 @@ class TestACrash:
                 part = PARTS[name]
                 load_pair(home / part.certificate, home / part.key)
             assert contents(home).keys() == before.keys()
-            assert len(certificates_of(home, LATER)) == 11
+            assert len(certificates_of(home, LATER)) == 12
 
 
 class PowerCutError(BaseException):

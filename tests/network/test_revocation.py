@@ -16,7 +16,7 @@ from shirushi_core.fabric.identity import Identity
 from shirushi_core.fabric.msp import IdentityError, Msp
 from shirushi_network import revocation
 from shirushi_network.bundle_checks import check_bundle
-from shirushi_network.member_bundle import PublicBundle, parse_bundle, render_bundle
+from shirushi_network.member_bundle import local_bundle, parse_bundle, render_bundle
 from shirushi_network.member_keys import MemberKeysError, create_member, load_bundle
 from shirushi_network.member_parts import PartName
 from shirushi_network.renewal import renew
@@ -92,7 +92,7 @@ def test_revoking_again_changes_nothing(home: Path) -> None:
 
 def test_the_list_is_in_the_bundle_that_others_check(home: Path) -> None:
     revoke(home, superseded(home, PartName.ADMIN), now=NOW)
-    bundle = PublicBundle(CITY, load_bundle(home.parent, CITY))
+    bundle = local_bundle(home.parent, CITY)
     assert bundle.material.revocation_lists == ((home / REVOCATION_LIST).read_bytes(),)
     read = parse_bundle(render_bundle(bundle))
     check_bundle(read, CITY, NOW)

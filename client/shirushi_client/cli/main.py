@@ -27,9 +27,10 @@ OUTPUT_CLOSED = 141
 # What help shows without loading a command, in this order; others follow by name.
 SUMMARIES = {
     "consortium": "Bring a consortium up or down, or show its status.",
-    "member": "Make a member's keys, pass public bundles around, renew and revoke certificates.",
-    "channel": "Build the genesis block, look at the channel's configuration, change it together.",
+    "member": "Make a member's keys, pass public bundles around, renew certificates, sign policies.",
+    "channel": "Build the genesis block, look at the channel, change it and the trust policy together.",
     "chaincode": "Show, package and upgrade the chaincode of a consortium on real Fabric.",
+    "witness": "Run a member's witness: it keeps the log and signs its heads.",
     "issue": "Issue certificates: anchor files on the ledger and write their receipts.",
     "verify": "Verify files with their receipts, offline or against the members.",
     "refresh": "Refresh receipts with the newest status from the members' witnesses.",

@@ -135,7 +135,22 @@ def verify_signed(signed: SignedPolicy, by: TrustPolicy, now: int) -> TrustPolic
 
 def verify_update(present: TrustPolicy, signed: SignedPolicy, now: int) -> TrustPolicy:
     """Return the next version of a policy if its members signed it and it takes nothing back; raises PolicyError."""
-    following = signed.policy
+    _check_next(present, signed.policy)
+    verify_signed(signed, present, now)
+    _check_kept(present, signed.policy)
+    return signed.policy
+
+
+def check_following(present: TrustPolicy, following: TrustPolicy) -> None:
+    """Check that a policy may follow another once it is signed: the next version, which takes nothing back.
+
+    Raises PolicyError.
+    """
+    _check_next(present, following)
+    _check_kept(present, following)
+
+
+def _check_next(present: TrustPolicy, following: TrustPolicy) -> None:
     if following.ledger != present.ledger:
         raise PolicyError(
             f"trust policy: expected one of the ledger {present.ledger}, found one of {following.ledger}"
@@ -146,10 +161,11 @@ def verify_update(present: TrustPolicy, signed: SignedPolicy, now: int) -> Trust
         )
     if following.issued_at < present.issued_at:
         raise PolicyError(f"trust policy version {following.version}: it was issued before the present one")
-    verify_signed(signed, present, now)
+
+
+def _check_kept(present: TrustPolicy, following: TrustPolicy) -> None:
     for what in _taken_back(present, following, following.issued_at):
         raise PolicyError(f"trust policy version {following.version}: it takes back {what}")
-    return following
 
 
 def _taken_back(before: TrustPolicy, after: TrustPolicy, now: int) -> Iterable[str]:

@@ -19,6 +19,7 @@ from shirushi_network.cli.channel_changes import (
 )
 from shirushi_network.cli.channel_inspect import fetch_command, inspect_command
 from shirushi_network.cli.channel_passing import sign_command, submit_command
+from shirushi_network.cli.channel_policy import policy_command
 from shirushi_network.cli.data_folder import layout_of, topology_of
 from shirushi_network.cli.show_fingerprint import say_fingerprint
 from shirushi_network.engines import open_engine
@@ -29,7 +30,8 @@ from shirushi_network.member_bundle import fingerprint
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
-    help="Build the channel's genesis block, look at its configuration, and change it with the other members.",
+    help="Build the channel's genesis block, look at its configuration, and change it and the trust policy with the other "
+    "members.",
 )
 
 app.command("inspect")(inspect_command)
@@ -40,6 +42,7 @@ app.command("rotate")(rotate_command)
 app.command("set-blocks")(set_blocks_command)
 app.command("sign")(sign_command)
 app.command("submit")(submit_command)
+app.command("policy")(policy_command)
 
 
 @app.callback()

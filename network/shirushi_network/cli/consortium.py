@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
 import typer
+from rich.markup import escape
 
 from shirushi_client.cli import options
 from shirushi_client.cli.output import command_name, console, note, print_json, table
@@ -17,6 +19,7 @@ from shirushi_network.engines import open_engine
 from shirushi_network.errors import ConsortiumError
 from shirushi_network.ports import DEFAULT_BASE_PORT
 from shirushi_network.topology_file import read_topology
+from shirushi_network.witness_status import witness_problems
 
 app = typer.Typer(
     add_completion=False,
@@ -32,7 +35,7 @@ Kind: TypeAlias = Annotated[
     typer.Option(
         "--node",
         metavar="KIND",
-        help="Only its peer, orderer or chaincode (native and compose).",
+        help="Only its peer, orderer, chaincode or witness; embedded: only its witness.",
         show_default=False,
     ),
 ]
@@ -143,7 +146,7 @@ def down(data: options.Data = None, as_json: options.Json = False) -> None:
 
 @app.command()
 def status(data: options.Data = None, as_json: options.Json = False) -> None:
-    """Show the members: where they listen, how far their ledgers are, whether their chaincode answers.
+    """Show the members: where they listen, how far their ledgers are, whether chaincode and witness answer.
 
     Exit code 1 if a member does not work.
 
@@ -241,6 +244,10 @@ def _show_embedded(found: dict[str, Any]) -> None:
         state = "[green]running[/]" if member["running"] else "[red]stopped[/]"
         members.add_row(member["id"], member["msp_id"], member["peer"], member["orderer"], state)
     out.print(members)
+    _show_witnesses(found)
+    for member in found["members"]:
+        if member["witness"] is not None and member["witness"]["running"]:
+            _show_problems(member["id"], witness_problems(member["witness"]))
 
 
 def _show_fabric(found: dict[str, Any]) -> None:
@@ -263,9 +270,45 @@ def _show_fabric(found: dict[str, Any]) -> None:
             state if member["here"] else f"{state} (elsewhere)",
         )
     out.print(members)
+    _show_witnesses(found)
     for member in found["members"]:
-        for problem in member["problems"]:
-            out.print(f"[red]{member['id']}[/]: {problem}", highlight=False)
+        _show_problems(member["id"], member["problems"])
+
+
+def _show_witnesses(found: dict[str, Any]) -> None:
+    """Show the witnesses that answered: how long their logs are, and when they signed last."""
+    witnesses = table("witness", "address", "entries", "blocks behind", "signed", "")
+    for member in found["members"]:
+        witness = member["witness"]
+        if witness is not None:
+            witnesses.add_row(
+                member["id"],
+                witness["address"],
+                str(witness["size"]),
+                _or_dash(witness["lag"]),
+                _ago(witness["last_cosigned"]),
+                _witness_state(witness),
+            )
+    if witnesses.row_count:
+        console().print()
+        console().print(witnesses)
+
+
+def _witness_state(witness: dict[str, Any]) -> str:
+    if not witness["running"]:
+        return "[red]stopped[/]"
+    if witness["disagreeing"]:
+        return "[red]disagrees[/]"
+    return "[green]signing[/]" if witness["refusing"] is None else "[yellow]not signing[/]"
+
+
+def _show_problems(member_id: str, problems: list[str]) -> None:
+    for problem in problems:
+        console().print(f"[red]{member_id}[/]: {escape(problem)}", highlight=False)
+
+
+def _ago(at: int | None) -> str:
+    return "—" if at is None else f"{max(int(time.time()) - at, 0)} s ago"
 
 
 def _or_dash(height: int | None) -> str:

@@ -14,6 +14,7 @@ from shirushi_network.bundle_checks import check_bundle
 from shirushi_network.cli.data_folder import chosen_member, layout_of, local_home, topology_of
 from shirushi_network.cli.member_certificates import import_command, renew_command, revoke_command
 from shirushi_network.cli.member_options import Days, MemberId, bundle_json
+from shirushi_network.cli.member_policy import sign_policy_command
 from shirushi_network.cli.show_fingerprint import say_fingerprint
 from shirushi_network.errors import ConsortiumError
 from shirushi_network.expiry import CertificateStatus, certificates_in, certificates_of, soonest
@@ -37,12 +38,13 @@ from shirushi_network.topology_file import read_topology, write_topology
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
-    help="Make a member's keys, pass public bundles around, renew and revoke certificates.",
+    help="Make a member's keys, pass public bundles around, renew and revoke certificates, sign trust policies.",
 )
 
 app.command("renew")(renew_command)
 app.command("revoke")(revoke_command)
 app.command("import")(import_command)
+app.command("sign-policy")(sign_policy_command)
 
 
 @app.command()

@@ -13,7 +13,14 @@ import docker.types
 import requests.exceptions
 
 from shirushi_network.errors import ConsortiumError, StartError
-from shirushi_network.fabric.containers import IMAGES, PROJECT, bind_mounts, container_name, container_spec
+from shirushi_network.fabric.containers import (
+    DOCKERFILES,
+    IMAGES,
+    PROJECT,
+    bind_mounts,
+    container_name,
+    container_spec,
+)
 from shirushi_network.fabric.nodes import Node, NodeKind, NodeState
 from shirushi_network.fabric.service import read_service_environment
 
@@ -127,9 +134,9 @@ class ComposeNodes:
         return self._client
 
     def _fetch(self, kind: NodeKind, image: str) -> None:
-        if kind is NodeKind.CHAINCODE:
+        if kind in DOCKERFILES:
             raise ContainerError(
-                f"the image {image} is not here: build it with `docker build -t {image} -f chaincode/Dockerfile .`"
+                f"the image {image} is not here: build it with `docker build -t {image} -f {DOCKERFILES[kind]} .`"
             )
         self._progress(f"fetching the image {image}")
         try:

@@ -13,7 +13,7 @@ import yaml
 from shirushi_core.errors import InvalidInputError
 from shirushi_network.fabric.nodes import Node, NodeKind, NodePaths
 from shirushi_network.member_keys import ORDERER, PEER
-from shirushi_network.topology import Member, Topology, is_loopback
+from shirushi_network.topology import Member, Topology, listen_host
 
 LONGEST_RECONNECT = "10s"
 """The longest a node waits before it dials again; Fabric's defaults of two minutes and an hour delay who comes back."""
@@ -149,11 +149,6 @@ def peer_configuration(topology: Topology, member: Member, paths: NodePaths) -> 
             "metrics": {"provider": "prometheus"},
         }
     )
-
-
-def listen_host(host: str) -> str:
-    """Return what a node listens on: this machine only where it is known by a loopback address, else every interface."""
-    return host if is_loopback(host) else "0.0.0.0"  # noqa: S104 - others have to reach it
 
 
 def _peer_tls(tls: PurePath) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import yaml
 from shirushi_network.fabric.nodes import Node, NodeKind, NodePaths, nodes_of
 from shirushi_network.fabric.service import FILE
 from shirushi_network.member_keys import ANCHORS, ORDERER, PEER
+from shirushi_network.member_parts import WITNESS_FOLDER
 from shirushi_network.topology import Topology
 
 PROJECT = "shirushi"
@@ -24,7 +25,10 @@ IMAGES = {
     NodeKind.ORDERER: f"hyperledger/fabric-orderer:{FABRIC_TAG}",
     NodeKind.PEER: f"hyperledger/fabric-peer:{FABRIC_TAG}",
     NodeKind.CHAINCODE: "shirushi/chaincode:latest",
+    NodeKind.WITNESS: "shirushi/witness:latest",
 }
+DOCKERFILES = {NodeKind.CHAINCODE: "chaincode/Dockerfile", NodeKind.WITNESS: "network/Dockerfile"}
+"""What builds the images that are ours."""
 
 INSIDE = NodePaths(PurePosixPath("/var/shirushi"))
 """Where containers see the data folder; each sees only its own keys and its own node's folder of it."""
@@ -33,7 +37,8 @@ _HEAD = """\
 # Rendered from the topology: change that, not this. A test holds the two against each other.
 # `shirushi consortium up --engine compose` makes the keys and the genesis block, runs these containers and has them join.
 # Afterwards `docker compose -f docker-compose.fabric.yml up -d` does for restarts: SHIRUSHI_DATA names that data folder,
-# SHIRUSHI_USER is uid:gid of its owner. The chaincode's image: docker build -f chaincode/Dockerfile -t shirushi/chaincode .
+# SHIRUSHI_USER is uid:gid of its owner. Our own images: docker build -f chaincode/Dockerfile -t shirushi/chaincode .
+# and docker build -f network/Dockerfile -t shirushi/witness .
 """
 
 
@@ -78,6 +83,17 @@ def container_spec(node: Node) -> ContainerSpec:
             (),
             (Mount(f"{home}/chaincodes/{ANCHORS}", writable=False),),
             environment_file=f"{own}/{FILE}",
+        )
+    if node.kind is NodeKind.WITNESS:
+        return ContainerSpec(
+            node,
+            IMAGES[node.kind],
+            (str(INSIDE.of(node)),),
+            (
+                Mount(f"{home}/{WITNESS_FOLDER}", writable=False),
+                Mount(f"{home}/users/client", writable=False),
+                Mount(own, writable=True),
+            ),
         )
     keys = f"{home}/orderers/{ORDERER}" if node.kind is NodeKind.ORDERER else f"{home}/peers/{PEER}"
     return ContainerSpec(

@@ -127,8 +127,10 @@ class FabricEngine:
         started: list[Node] = []
         try:
             nodes = [node for node in nodes_of(members) if node.kind in kinds]
-            self._start_nodes(nodes, started, progress)
+            witnesses = [node for node in nodes if node.kind is NodeKind.WITNESS]
+            self._start_nodes([node for node in nodes if node not in witnesses], started, progress)
             self._join(topology, members, progress)
+            self._start_nodes(witnesses, started, progress)  # they read their peers' blocks
             yield members
         except BaseException:
             with suppress(ConsortiumError):  # why it did not start counts for more than who would not stop
@@ -248,6 +250,7 @@ class FabricEngine:
             "peer_height": found.peer_height,
             "orderer_height": found.orderer_height,
             "chaincode": found.chaincode,
+            "witness": found.witness,
             "certificate_days": days,
             "problems": [*found.problems, *expired],
         }

@@ -13,7 +13,7 @@ from shirushi_network.member_parts import PartName
 from shirushi_network.topology import Member
 
 _NODES_NEED = frozenset(PartName) - {PartName.ISSUER, PartName.CLIENT}
-"""Authorities are not among them: a new one comes with a configuration update, for which the nodes have to run."""
+"""The witness needs the client besides. Authorities are not among them: a new one comes with a configuration update, for which the nodes have to run."""
 
 
 class ExpiredError(ConsortiumError):
@@ -22,7 +22,8 @@ class ExpiredError(ConsortiumError):
 
 def check_lifetimes(home: Path, member: Member, now: datetime) -> None:
     """Raise ExpiredError, naming the file, if what a member's nodes need has expired; MemberKeysError if it is spoilt."""
-    first = soonest(each for each in certificates_of(home, now) if each.what in _NODES_NEED)
+    needed = _NODES_NEED if member.witness is None else _NODES_NEED | {PartName.CLIENT}
+    first = soonest(each for each in certificates_of(home, now) if each.what in needed)
     if first is not None and first.not_after <= now:
         raise ExpiredError(
             f"the {first.what} certificate of {member.name_en} ({first.path}) expired on {first.not_after:%Y-%m-%d}: "

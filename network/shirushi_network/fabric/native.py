@@ -31,7 +31,7 @@ _KEPT_VARIABLES = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "GRPC_GO_LOG_SEVE
 
 
 class NativeNodes:
-    """Runs a data folder's nodes with Fabric's programs and our chaincode service."""
+    """Runs a data folder's nodes with Fabric's programs, our chaincode service and our witness."""
 
     def __init__(self, data: Path, binaries: Path | None, environment: Mapping[str, str]) -> None:
         self._data = data
@@ -90,6 +90,13 @@ class NativeNodes:
     def _command(self, node: Node) -> list[str]:
         if node.kind is NodeKind.CHAINCODE:
             return [sys.executable, "-m", "shirushi_chaincode.service"]
+        if node.kind is NodeKind.WITNESS:
+            return [
+                sys.executable,
+                "-m",
+                "shirushi_network.witness_process",
+                str(node_folder(self._data, node)),
+            ]
         if node.kind is NodeKind.ORDERER:
             return [str(self._binaries().orderer)]
         return [str(self._binaries().peer), "node", "start"]
@@ -98,6 +105,8 @@ class NativeNodes:
         kept = {name: value for name, value in self._environment.items() if name in _KEPT_VARIABLES}
         if node.kind is NodeKind.CHAINCODE:
             return kept | read_service_environment(folder)
+        if node.kind is NodeKind.WITNESS:
+            return kept
         return kept | {"FABRIC_CFG_PATH": str(folder), "FABRIC_LOGGING_FORMAT": _LOG_FORMAT}
 
 

@@ -17,6 +17,7 @@ class NodeKind(StrEnum):
     ORDERER = "orderer"
     CHAINCODE = "chaincode"
     PEER = "peer"
+    WITNESS = "witness"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +40,15 @@ class Node:
 
     @property
     def operations_port(self) -> int:
-        """The port of its health and metrics, on 127.0.0.1 of its machine."""
+        """The port of its health and metrics, on 127.0.0.1 of its machine; a witness has them on its only port."""
         if self.kind is NodeKind.PEER:
             return self.member.peer.operations_port
         if self.kind is NodeKind.CHAINCODE:
             return self.member.chaincode.operations_port
-        if self.member.orderer is None:
-            raise ValueError(f"{self.member.id} has no orderer")
+        if self.kind is NodeKind.WITNESS and self.member.witness is not None:
+            return self.member.witness.port
+        if self.kind is not NodeKind.ORDERER or self.member.orderer is None:
+            raise ValueError(f"{self.member.id} has no {self.kind}")
         return self.member.orderer.operations_port
 
 
@@ -79,12 +82,13 @@ class NodeRunner(Protocol):
 def nodes_of(members: Iterable[Member]) -> list[Node]:
     """Return all nodes of members in the order in which they start."""
     listed = list(members)
-    return [
-        Node(member, kind)
-        for kind in NodeKind
-        for member in listed
-        if kind is not NodeKind.ORDERER or member.orderer is not None
-    ]
+    return [Node(member, kind) for kind in NodeKind for member in listed if _runs(member, kind)]
+
+
+def _runs(member: Member, kind: NodeKind) -> bool:
+    if kind is NodeKind.ORDERER:
+        return member.orderer is not None
+    return kind is not NodeKind.WITNESS or member.witness is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ gRPC server last. Source: orderer/common/server/main.go, internal/peer/node/star
 
 from __future__ import annotations
 
+import http.client
+import ssl
 import urllib.error
 import urllib.request
 
@@ -20,7 +22,12 @@ _NOT_SERVING = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_
 
 
 def is_ready(node: Node, tls_roots: bytes) -> bool:
-    """Say whether a node is healthy and serves; `tls_roots` are its member's, PEM."""
+    """Say whether a node is healthy and serves; `tls_roots` are its member's, PEM.
+
+    A witness only has to answer: it is healthy once its member's peer and a quorum of other witnesses are.
+    """
+    if node.kind is NodeKind.WITNESS:
+        return _answers(node, tls_roots)
     if not _is_healthy(node):
         return False
     if node.kind is NodeKind.CHAINCODE:  # it serves before it answers health checks
@@ -35,6 +42,22 @@ def is_ready(node: Node, tls_roots: bytes) -> bool:
             ask(b"", timeout=SECONDS)
         except grpc.RpcError as error:
             return error.code() not in _NOT_SERVING
+    return True
+
+
+def _answers(node: Node, tls_roots: bytes) -> bool:
+    if node.member.witness is None:
+        return False
+    host, port = node.member.witness.host, node.member.witness.port
+    context = ssl.create_default_context(cadata=tls_roots.decode())
+    connection = http.client.HTTPSConnection(host, port, timeout=SECONDS, context=context)
+    try:
+        connection.request("GET", "/health")
+        connection.getresponse()
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
     return True
 
 

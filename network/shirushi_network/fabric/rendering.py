@@ -20,7 +20,14 @@ from shirushi_network.fabric.service import (
 )
 from shirushi_network.files import write_atomically
 from shirushi_network.layout import Layout
+from shirushi_network.member_access import tls_roots
 from shirushi_network.topology import Member, Topology
+from shirushi_network.witness_configuration import (
+    DATA,
+    GENESIS,
+    witness_configuration,
+    write_configuration,
+)
 
 
 def write_nodes(layout: Layout, topology: Topology, members: Sequence[Member], paths: NodePaths) -> None:
@@ -41,6 +48,12 @@ def write_nodes(layout: Layout, topology: Topology, members: Sequence[Member], p
                 else package.package_id
             )
             _write_service(folder, service_environment(member, served, paths))
+        elif node.kind is NodeKind.WITNESS:
+            own = paths.of(node)
+            configuration = witness_configuration(
+                layout, topology, member, home=paths.home(member), data=own / DATA, genesis=own / GENESIS
+            )
+            write_configuration(folder, configuration, layout.genesis.read_bytes())
         else:
             write_atomically(folder / "core.yaml", peer_configuration(topology, member, paths))
             write_builder(folder / "builder")
@@ -49,6 +62,7 @@ def write_nodes(layout: Layout, topology: Topology, members: Sequence[Member], p
                 write_connection(folder, member, layout.members / member.id, label)
     write_atomically(layout.root / "docker-compose.fabric.yml", compose_file(topology))
     write_atomically(layout.root / "prometheus-targets.json", monitoring_targets(members))
+    write_atomically(layout.root / "prometheus-ca.pem", b"".join(tls_roots(layout, each) for each in members))
 
 
 def serve_package(layout: Layout, member: Member, package_id: str) -> None:
@@ -68,13 +82,16 @@ def _write_service(folder: Path, variables: Mapping[str, str]) -> None:
 
 
 def monitoring_targets(members: Sequence[Member]) -> bytes:
-    """Return what Prometheus's file_sd_configs reads: every node's metrics on 127.0.0.1 of its machine."""
+    """Return what Prometheus's file_sd_configs reads: every node's metrics on 127.0.0.1 of its machine.
+
+    A witness has them on its own address, over TLS: prometheus-ca.pem is what to trust.
+    """
     targets = [_target(node) for node in nodes_of(members)]
     return json.dumps(targets, indent=2).encode() + b"\n"
 
 
 def _target(node: Node) -> dict[str, object]:
-    return {
-        "targets": [f"127.0.0.1:{node.operations_port}"],
-        "labels": {"member": node.member.id, "msp_id": node.member.msp_id, "node": node.kind.value},
-    }
+    labels = {"member": node.member.id, "msp_id": node.member.msp_id, "node": node.kind.value}
+    if node.kind is NodeKind.WITNESS and node.member.witness is not None:
+        return {"targets": [node.member.witness.address], "labels": labels | {"__scheme__": "https"}}
+    return {"targets": [f"127.0.0.1:{node.operations_port}"], "labels": labels}

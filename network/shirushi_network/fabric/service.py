@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from shirushi_network.errors import ConsortiumError
-from shirushi_network.fabric.configuration import listen_host
 from shirushi_network.fabric.nodes import NodePaths
 from shirushi_network.member_keys import ANCHORS
-from shirushi_network.topology import Member
+from shirushi_network.topology import Member, listen_host
 
 FILE = "service.env"
 PACKAGE_ID = "CHAINCODE_ID"

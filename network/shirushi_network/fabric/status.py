@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from shirushi_core.errors import ShirushiError
 from shirushi_core.proofs.canonical import encode
@@ -16,6 +16,7 @@ from shirushi_network.layout import Layout
 from shirushi_network.member_access import asking_identity, identity_of, tls_roots
 from shirushi_network.member_keys import ANCHORS
 from shirushi_network.topology import Member, Topology
+from shirushi_network.witness_status import ask_witness, witness_problems
 
 CONNECTED, DISCONNECTED, UNKNOWN = "connected", "not connected", "unknown"
 
@@ -30,19 +31,24 @@ _Answer = TypeVar("_Answer")
 
 @dataclass(frozen=True, slots=True)
 class MemberStatus:
-    """One member's nodes: heights are numbers of blocks, None where nobody answered; `problems` say why."""
+    """One member's nodes: heights are numbers of blocks, None where nobody answered; `problems` say why.
+
+    `witness` is as witness_status.shown has it; None if the member runs none, or it does not answer.
+    """
 
     member: Member
     peer_height: int | None
     orderer_height: int | None
     chaincode: str
     problems: tuple[str, ...]
+    witness: Mapping[str, Any] | None = None
 
     @property
     def works(self) -> bool:
         """Whether everything the member runs answered."""
         has_orderer = self.member.orderer is None or self.orderer_height is not None
-        return self.peer_height is not None and has_orderer and self.chaincode == CONNECTED
+        has_witness = self.member.witness is None or self.witness is not None
+        return self.peer_height is not None and has_orderer and has_witness and self.chaincode == CONNECTED
 
 
 async def ask_members(layout: Layout, topology: Topology) -> list[MemberStatus]:
@@ -87,14 +93,17 @@ async def _wait_for_height(layout: Layout, topology: Topology, member: Member, h
 
 async def _ask(layout: Layout, topology: Topology, member: Member) -> MemberStatus:
     problems: list[str] = []
-    peer, orderer = await asyncio.gather(
+    peer, orderer, witness = await asyncio.gather(
         _or_problem(_ask_peer(layout, topology, member), problems),
         _or_problem(_ask_orderer(layout, topology, member), problems),
+        _or_problem(_ask_witness(layout, member), problems),
     )
     height, chaincode, problem = peer or (None, UNKNOWN, None)
     if problem is not None:
         problems.append(problem)
-    return MemberStatus(member, height, orderer, chaincode, tuple(problems))
+    if witness is not None:
+        problems += witness_problems(witness)
+    return MemberStatus(member, height, orderer, chaincode, tuple(problems), witness)
 
 
 async def _or_problem(question: Awaitable[_Answer], problems: list[str]) -> _Answer | None:
@@ -114,6 +123,12 @@ async def _ask_peer(layout: Layout, topology: Topology, member: Member) -> tuple
         except PeerError as error:
             return height, DISCONNECTED, str(error)
         return height, CONNECTED, None
+
+
+async def _ask_witness(layout: Layout, member: Member) -> Mapping[str, Any] | None:
+    if member.witness is None:
+        return None
+    return await ask_witness(member, member.witness, tls_roots(layout, member))
 
 
 async def _ask_orderer(layout: Layout, topology: Topology, member: Member) -> int | None:

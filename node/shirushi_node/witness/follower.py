@@ -16,10 +16,10 @@ from contextlib import aclosing
 from fabric_protos.common import common_pb2
 
 from shirushi_core.errors import ShirushiError
-from shirushi_node.witness.block_check import ChainState, check_block
+from shirushi_node.witness.block_check import ChainState
 from shirushi_node.witness.deliver import Deliverer
-from shirushi_node.witness.derivation import derive
 from shirushi_node.witness.errors import DeliverError, DerivationError, WitnessError
+from shirushi_node.witness.preparing import Prepare, prepare_block
 from shirushi_node.witness.records import Head
 from shirushi_node.witness.signer import Signer
 from shirushi_node.witness.store import Block, LogStore
@@ -50,7 +50,9 @@ class Follower:
         signer: Signer,
         worker: Executor,
         announce: Callable[[], None],
+        preparing: Prepare = prepare_block,
     ) -> None:
+        self._preparing = preparing
         self._deliverer = deliverer
         self._store = store
         self._signer = signer
@@ -160,7 +162,7 @@ class Follower:
 
     def _work(self, blocks: Sequence[common_pb2.Block], height: int) -> None:
         """Check, derive and commit blocks, and sign: every head once level with the peer, before that the newest only."""
-        ready, error = prepare(self._store.chain, blocks, lambda: self._ending)
+        ready, error = prepare(self._store.chain, blocks, lambda: self._ending, self._preparing)
         heads, failure = self._commit(ready)
         if self.live:
             self._signer.sign(heads)
@@ -192,7 +194,10 @@ class Follower:
 
 
 def prepare(
-    chain: ChainState, blocks: Sequence[common_pb2.Block], is_ending: Callable[[], bool]
+    chain: ChainState,
+    blocks: Sequence[common_pb2.Block],
+    is_ending: Callable[[], bool],
+    preparing: Prepare = prepare_block,
 ) -> tuple[list[Block], WitnessError | None]:
     """Check and derive blocks one after the other; returns those before the first that does not hold, and what is wrong with it."""
     done: list[Block] = []
@@ -200,11 +205,10 @@ def prepare(
         if is_ending():
             break
         try:
-            checked = check_block(chain, block)
-            done.append(Block(checked, derive(checked)))
+            done.append(preparing(chain, block))
         except WitnessError as error:
             return done, error
-        chain = checked.after
+        chain = done[-1].checked.after
     return done, None
 
 

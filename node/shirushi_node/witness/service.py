@@ -22,6 +22,7 @@ from shirushi_node.witness.deliver import Deliverer
 from shirushi_node.witness.follower import Follower
 from shirushi_node.witness.metrics import Metrics
 from shirushi_node.witness.others import POLL_SECONDS, Others, WitnessClient
+from shirushi_node.witness.preparing import Prepare, prepare_block
 from shirushi_node.witness.records import Head
 from shirushi_node.witness.server import WitnessServer
 from shirushi_node.witness.settings import (
@@ -57,9 +58,16 @@ class WitnessService:
     """
 
     def __init__(
-        self, settings: WitnessSettings, *, clock: Clock = system_clock, poll_seconds: float = POLL_SECONDS
+        self,
+        settings: WitnessSettings,
+        *,
+        clock: Clock = system_clock,
+        poll_seconds: float = POLL_SECONDS,
+        preparing: Prepare = prepare_block,
     ) -> None:
+        """Take settings; `preparing` checks and derives blocks: a SharedPreparing where witnesses share a process."""
         self._settings = settings
+        self._preparing = preparing
         self._clock = clock
         self._poll_seconds = poll_seconds
         self._port = settings.port
@@ -82,7 +90,7 @@ class WitnessService:
         except DecodeError:
             raise InvalidInputError("the genesis block is no common.Block") from None
         async with AsyncExitStack() as stack:
-            running = _Running(self._settings, self._clock, self._poll_seconds)
+            running = _Running(self._settings, self._clock, self._poll_seconds, self._preparing)
             await running.open(genesis, stack)
             server = WitnessServer(running)
             owner = f"the witness of {self._settings.member_id}"
@@ -112,8 +120,11 @@ class _Running:
 
     store: LogStore
 
-    def __init__(self, settings: WitnessSettings, clock: Clock, poll_seconds: float) -> None:
+    def __init__(
+        self, settings: WitnessSettings, clock: Clock, poll_seconds: float, preparing: Prepare
+    ) -> None:
         self._settings = settings
+        self._preparing = preparing
         self._clock = clock
         self._poll_seconds = poll_seconds
         self._writing = ThreadPoolExecutor(1, f"witness-{settings.member_id}")
@@ -140,7 +151,9 @@ class _Running:
         stack.push_async_callback(client.close)
         deliverer = Deliverer(settings, self._clock)
         stack.push_async_callback(deliverer.close)
-        self._follower = Follower(deliverer, self.store, self._signer, self._writing, self._announce)
+        self._follower = Follower(
+            deliverer, self.store, self._signer, self._writing, self._announce, self._preparing
+        )
         self._others = Others(
             settings, client, self.store, self._signer, self._writing, self._metrics, self._clock
         )

@@ -85,6 +85,7 @@ class LogStore:
         checked = check_genesis(genesis, genesis)
         lock = _lock(folder)
         try:
+            (folder / "index").mkdir(mode=0o700, exist_ok=True)  # lmdb would make it with the files' mode
             environment = lmdb.open(
                 str(folder / "index"), map_size=map_size, max_dbs=len(_TABLES), max_readers=1024, mode=0o600
             )
