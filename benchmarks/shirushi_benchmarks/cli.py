@@ -13,6 +13,7 @@ import typer
 from shirushi_benchmarks.documents import make_documents, measure_documents
 from shirushi_benchmarks.report import Machine, Measurement, this_machine, to_json
 from shirushi_benchmarks.transactions import measure_transactions
+from shirushi_benchmarks.verifying import measure_verifying
 from shirushi_client.cli.output import console, note, table
 from shirushi_network import bring_up
 from shirushi_network.layout import Layout
@@ -24,6 +25,7 @@ class Profile(StrEnum):
     ALL = "all"
     TRANSACTIONS = "transactions"
     DOCUMENTS = "documents"
+    VERIFY = "verify"
 
 
 app = typer.Typer(add_completion=False)
@@ -37,12 +39,17 @@ def bench(
     documents: Annotated[int, typer.Option(min=1, max=1_000_000, help="Documents to issue.")] = 40960,
     size: Annotated[int, typer.Option(min=1, max=10_000_000, help="Bytes in a document.")] = 2048,
     batch: Annotated[int, typer.Option(min=1, max=1 << 17, help="Documents in a batch.")] = 4096,
+    cold: Annotated[
+        int, typer.Option(min=1, max=100_000, help="Receipts with heads of their own to verify.")
+    ] = 300,
+    cached: Annotated[int, typer.Option(min=1, max=1 << 17, help="Receipts of one batch to verify.")] = 8192,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Measure the anchoring path: a consortium in a process of its own, the load in this one, on this machine.
 
     Examples:
       shirushi bench
+      shirushi bench verify
       shirushi bench transactions --transactions 10000 --in-flight 200 --json
     """
     measurements: list[Measurement] = []
@@ -51,12 +58,12 @@ def bench(
         layout = Layout(root / "consortium")
         bring_up.up(layout, base_port=0, progress=note)
         try:
-            if profile is not Profile.DOCUMENTS:
+            if profile in (Profile.ALL, Profile.TRANSACTIONS):
                 note(f"sending {transactions} transactions, {in_flight} in flight")
                 measurements.append(
                     asyncio.run(measure_transactions(layout.root, count=transactions, in_flight=in_flight))
                 )
-            if profile is not Profile.TRANSACTIONS:
+            if profile in (Profile.ALL, Profile.DOCUMENTS):
                 note(f"making {documents} documents of {size} bytes")
                 make_documents(root / "documents", count=documents, size=size)
                 note("issuing them")
@@ -66,6 +73,13 @@ def bench(
                             layout.root, root / "documents", count=documents, size=size, batch=batch
                         )
                     )
+                )
+            if profile in (Profile.ALL, Profile.VERIFY):
+                note(
+                    f"issuing {cold} certificates one by one and {cached} in a batch, and verifying them offline"
+                )
+                measurements += asyncio.run(
+                    measure_verifying(layout.root, root / "verify", cold=cold, cached=cached)
                 )
         finally:
             bring_up.down(layout)

@@ -9,6 +9,7 @@ from contextlib import aclosing
 from pathlib import Path
 
 from shirushi_benchmarks.report import Measurement
+from shirushi_client.evidence_session import open_gatherer
 from shirushi_client.issuer.batch import Order
 from shirushi_client.issuer.issuer import Issuer
 from shirushi_client.issuer.journal import Journal
@@ -46,13 +47,14 @@ def _plain_files_per_second(folder: Path) -> float:
 async def measure_documents(data: Path, folder: Path, *, count: int, size: int, batch: int) -> Measurement:
     """Issue every document of a folder, receipts beside them; the journal is a fresh one beside the folder."""
     issued = 0
-    async with open_session(data, ISSUER) as session:
+    async with open_session(data, ISSUER) as session, open_gatherer(data) as evidence:
         with Journal(folder.parent / "journal.db") as journal:
             async with Issuer(
                 name=session.profile.issuer_id(),
                 seal_key=session.profile.load_seal_key(),
                 ledger=session.ledger,
                 journal=journal,
+                evidence=evidence,
                 max_count=batch,
             ) as issuer:
                 started, cpu = time.perf_counter(), time.process_time()

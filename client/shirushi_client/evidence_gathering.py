@@ -7,19 +7,19 @@ nothing but its own signature: gathering ends as soon as a quorum has signed the
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Generic, Self, TypeVar
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 
+from shirushi_client.head_signatures import HeadSignatures
+from shirushi_client.witness_answers import Answers
 from shirushi_client.witness_client import Witness, WitnessError
 from shirushi_core.errors import InvalidInputError, ShirushiError
 from shirushi_core.proofs import merkle
 from shirushi_core.proofs.anchor import IssuanceAnchor
-from shirushi_core.proofs.bls import BlsError
 from shirushi_core.proofs.certificate_status import StatusesProof
 from shirushi_core.proofs.checkpoint import Checkpoint
-from shirushi_core.proofs.confirmation import Confirmation, ConfirmationError, HeadVerifier
+from shirushi_core.proofs.confirmation import ConfirmationError, HeadVerifier
 from shirushi_core.proofs.log_evidence import (
     CertificateStatuses,
     Head,
@@ -30,10 +30,10 @@ from shirushi_core.proofs.log_evidence import (
     verify_registered,
     verify_status_entry,
 )
-from shirushi_core.proofs.note import NoteSignature, SignedNote
-from shirushi_core.proofs.quorum import QuorumCertificate, combine, read_share
+from shirushi_core.proofs.note import SignedNote
 from shirushi_core.proofs.receipt import Receipt
-from shirushi_core.proofs.trust_policy import KeyUse, TrustPolicy
+from shirushi_core.proofs.status import StatusRecord
+from shirushi_core.proofs.trust_policy import TrustPolicy
 from shirushi_core.proofs.witness_protocol import (
     ANCHORED,
     MAX_ASKED,
@@ -47,6 +47,9 @@ GATHER_SECONDS = 5
 
 GRACE_SECONDS = 0.5
 """How much longer the others are waited for once a quorum has signed a head: one of them may have a newer one."""
+
+SHOWN_POLL_SECONDS = 0.02
+"""How often a witness is asked whether it has logged a change."""
 
 NO_COMMITMENT = bytes(merkle.HASH_SIZE)
 """Asked for where the answer is about a whole batch in which nothing has changed."""
@@ -73,14 +76,17 @@ class Gathered:
         return self.log is not None and len(self.members) >= self.quorum
 
 
-@dataclass(slots=True)
-class _Signed:
-    """The signatures gathered on one checkpoint."""
+@dataclass(frozen=True, slots=True)
+class ShownBy:
+    """The members whose witnesses show a status change, and how many it takes."""
 
-    checkpoint: Checkpoint
-    log_line: NoteSignature | None = None
-    cosignatures: dict[str, NoteSignature] = field(default_factory=dict)
-    shares: dict[int, dict[str, bytes]] = field(default_factory=dict)
+    members: tuple[str, ...]
+    quorum: int
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether whoever verifies with the newest status sees it."""
+        return len(self.members) >= self.quorum
 
 
 class EvidenceGatherer:
@@ -93,7 +99,10 @@ class EvidenceGatherer:
         clock: Callable[[], float],
         *,
         patience: float = GATHER_SECONDS,
+        certified: bool = False,
     ) -> None:
+        """`certified`: batches get a quorum certificate too, which the compact form of their receipts takes."""
+        self._certified = certified
         self._witnesses = witnesses
         self._heads = heads
         self._clock = clock
@@ -115,86 +124,123 @@ class EvidenceGatherer:
             wait=min(MAX_WAIT_SECONDS, max(1, int(self._patience))),
         )
         problems: dict[str, str] = {}
-        heads: dict[Checkpoint, _Signed] = {}
+        signatures = HeadSignatures(self._heads, self._clock)
         proofs: dict[Checkpoint, ProofsAnswer] = {}
-        async with _Answers(
+        async with Answers(
             self._witnesses, lambda each: each.proofs(request), self._patience, problems
         ) as answers:
             while (answered := await answers.next()) is not None:
                 member, answer = answered
                 try:
                     _check_batch(answer, anchor)
-                    self._add(heads, member, answer.head.note)
+                    checkpoint = signatures.add(member, answer.head.note)
                 except (ShirushiError, ValueError) as error:
                     problems[member] = str(error)
                     continue
-                proofs.setdefault(answer.head.checkpoint, answer)
-                if self._confirmation(heads[answer.head.checkpoint]).is_enough:
+                proofs.setdefault(checkpoint, answer)
+                if signatures.confirmation(checkpoint).is_enough:
                     break
-        if not heads:
-            return Gathered(None, None, (), self._quorum(), problems)
-        best = max(heads.values(), key=lambda each: len(each.cosignatures))
-        for each in heads.values():
-            if each is not best:
-                problems |= dict.fromkeys(each.cosignatures, "it signed another head than the others")
-        answer, head = proofs[best.checkpoint], self._head(best)
+        best = signatures.most_signed()
+        if best is None:
+            return Gathered(None, None, (), signatures.quorum, problems)
+        problems |= dict.fromkeys(
+            signatures.signers_of_others(best), "it signed another head than the others"
+        )
+        answer, head, confirmation = (
+            proofs[best],
+            signatures.head(best, certified=self._certified),
+            signatures.confirmation(best),
+        )
         inclusion, issuer = answer.batches[0], answer.issuers[0]
         if inclusion is None:
             raise InvalidInputError("the proof of a batch that was checked is gone")
         return Gathered(
             log=LogEvidence(head, inclusion, issuer),
             status=StatusEvidence(None, answer.status_entry, answer.statuses[0]),
-            members=self._confirmation(best).members,
-            quorum=self._confirmation(best).quorum,
+            members=confirmation.members,
+            quorum=confirmation.quorum,
             problems=problems,
         )
 
-    async def newest_head(self) -> tuple[Head, Mapping[str, str]]:
+    async def newest_head(self, *, certified: bool = False) -> tuple[Head, Mapping[str, str]]:
         """Return the newest head that a quorum signs now, and what was wrong with whom; raises WitnessError.
 
         Members sign the same heads at slightly different moments: the newest that a quorum has reached is asked for of those
-        that are beyond it.
+        that are beyond it. `certified`: with a quorum certificate, for which all are waited for a moment longer.
         """
         problems: dict[str, str] = {}
-        heads: dict[Checkpoint, _Signed] = {}
+        signatures = HeadSignatures(self._heads, self._clock)
         sizes: dict[str, int] = {}
-        async with _Answers(self._witnesses, lambda each: each.note(), self._patience, problems) as answers:
-            while (answered := await answers.next()) is not None:
-                self._try_add(heads, *answered, problems, sizes)
-                if self._confirmed(heads):
-                    answers.hurry(GRACE_SECONDS)
-        quorum = self._quorum()
-        if len(sizes) >= quorum and not self._confirmed(heads):
+
+        async def collect(
+            witnesses: Sequence[Witness], ask: Callable[[Witness], Awaitable[SignedNote]]
+        ) -> None:
+            async with Answers(witnesses, ask, self._patience, problems) as answers:
+                while (answered := await answers.next()) is not None:
+                    member, note = answered
+                    try:
+                        sizes[member] = signatures.add(member, note).size
+                    except ShirushiError as error:
+                        problems[member] = str(error)
+                    if signatures.confirmed():
+                        answers.hurry(GRACE_SECONDS)
+
+        await collect(self._witnesses, lambda each: each.note())
+        quorum = signatures.quorum
+        if len(sizes) >= quorum and not signatures.confirmed():
             size = sorted(sizes.values(), reverse=True)[quorum - 1]
             ahead = [each for each in self._witnesses if sizes.get(each.member_id, 0) > size]
-            async with _Answers(ahead, lambda each: each.note(size, 1), self._patience, problems) as answers:
-                while (answered := await answers.next()) is not None:
-                    self._try_add(heads, *answered, problems, {})
-        confirmed = self._confirmed(heads)
+            await collect(ahead, lambda each: each.note(size, 1))
+        confirmed = signatures.confirmed()
         if not confirmed:
             why = "; ".join(problems.values()) or "they signed different heads"
             raise WitnessError(
                 f"no head of the log is confirmed by {quorum} members now, of {len(self._witnesses)} asked: {why}"
             )
-        return self._head(max(confirmed, key=lambda each: each.checkpoint.size)), problems
+        newest = max(confirmed, key=lambda each: each.size)
+        return signatures.head(newest, certified=certified), problems
 
-    async def refresh(self, receipts: Sequence[Receipt], *, one_head: bool = False) -> list[Receipt]:
+    async def until_shown(self, record: StatusRecord) -> ShownBy:
+        """Wait until a quorum of witnesses show a status record under their newest heads, and return who does.
+
+        From then on whoever refreshes a receipt sees it. Fewer are returned if patience ends before.
+        """
+        commitment = NO_COMMITMENT if record.commitment is None else record.commitment
+        request = ProofsRequest(statuses=((record.batch_id, commitment),))
+        wanted = HeadSignatures(self._heads, self._clock).quorum
+        showing: list[str] = []
+
+        async def shows(witness: Witness) -> str:
+            while True:
+                try:
+                    if _shows(await witness.proofs(request), record, commitment):
+                        return witness.member_id
+                except (InvalidInputError, merkle.ProofError) as error:
+                    raise WitnessError(str(error)) from error
+                await asyncio.sleep(SHOWN_POLL_SECONDS)
+
+        async with Answers(self._witnesses, shows, self._patience, {}) as answers:
+            while len(showing) < wanted and (answered := await answers.next()) is not None:
+                showing.append(answered[1])
+        return ShownBy(tuple(showing), wanted)
+
+    async def refresh(self, receipts: Sequence[Receipt], *, compact: bool = False) -> list[Receipt]:
         """Return receipts with the newest status there is, and with log evidence where they had none that is enough.
 
-        `one_head` renews the log evidence too, so that all is under one head, as the compact form wants it.
+        `compact` makes them ready for the compact form: all under one head, with a quorum certificate.
 
         Raises WitnessError if no quorum confirms a head now, or no witness proves a receipt's batch and status under it.
         """
-        head, problems = await self.newest_head()
+        head, problems = await self.newest_head(certified=compact)
         refreshed: list[Receipt] = []
         for start in range(0, len(receipts), MAX_ASKED):
             refreshed += await self._refresh(
-                receipts[start : start + MAX_ASKED], head, dict(problems), one_head
+                receipts[start : start + MAX_ASKED], head, dict(problems), compact
             )
         return refreshed
 
     async def _refresh(
-        self, receipts: Sequence[Receipt], head: Head, problems: dict[str, str], one_head: bool
+        self, receipts: Sequence[Receipt], head: Head, problems: dict[str, str], compact: bool
     ) -> list[Receipt]:
         anchors = {receipt.anchor.statement.batch_id: receipt.anchor for receipt in receipts}
         issuers = list(
@@ -209,7 +255,7 @@ class EvidenceGatherer:
         for witness in self._witnesses:
             try:
                 answer = await witness.proofs(request)
-                return self._refreshed(receipts, answer, request, head, one_head)
+                return self._refreshed(receipts, answer, request, head, compact)
             except (WitnessError, ConfirmationError, InvalidInputError, merkle.ProofError) as error:
                 problems[witness.member_id] = str(error)
         raise WitnessError(
@@ -223,7 +269,7 @@ class EvidenceGatherer:
         answer: ProofsAnswer,
         request: ProofsRequest,
         head: Head,
-        one_head: bool,
+        compact: bool,
     ) -> list[Receipt]:
         checkpoint = head.checkpoint
         asked = (len(request.batches), len(request.issuers), len(request.statuses))
@@ -247,7 +293,7 @@ class EvidenceGatherer:
                 raise InvalidInputError("it did not give the issuer's record that the batch names")
             verify_registered(issuer, checkpoint)
             log = receipt.log
-            if one_head or log is None or not self._is_good(log, receipt.anchor):
+            if compact or log is None or not self._is_good(log, receipt.anchor):
                 log = LogEvidence(head, inclusion, issuer)
             refreshed.append(_with_evidence(receipt, log, head, answer, statuses))
         return refreshed
@@ -262,75 +308,6 @@ class EvidenceGatherer:
         except (ConfirmationError, merkle.ProofError):
             return False
         return confirmation.is_enough and log.issuer is not None
-
-    def _try_add(
-        self,
-        heads: dict[Checkpoint, _Signed],
-        member: str,
-        note: SignedNote,
-        problems: dict[str, str],
-        sizes: dict[str, int],
-    ) -> None:
-        try:
-            sizes[member] = self._add(heads, member, note).size
-        except ShirushiError as error:
-            problems[member] = str(error)
-
-    def _add(self, heads: dict[Checkpoint, _Signed], member_id: str, note: SignedNote) -> Checkpoint:
-        """Take a member's own signatures out of its note; raises ConfirmationError, InvalidInputError if there is no good one."""
-        checkpoint = Checkpoint.from_text(note.text)
-        member = self.policy.member(member_id)
-        lines: dict[KeyUse, NoteSignature] = {}
-        share: tuple[int, bytes] | None = None
-        for key in member.keys if member is not None else ():
-            verifier = self.policy.verifier_key(member, key) if member is not None else None
-            for line in note.of(verifier) if verifier is not None else ():
-                if key.use is KeyUse.BLS and verifier is not None:
-                    share = read_share(line, verifier)
-                else:
-                    lines[key.use] = line
-        if KeyUse.COSIGNER not in lines:
-            raise InvalidInputError("its checkpoint is not cosigned by it")
-        own = Head(SignedNote(note.text, tuple(lines.values())))
-        confirmation = self._heads.confirm(own, int(self._clock()))
-        if member_id not in confirmation.times:
-            raise InvalidInputError(
-                f"its signature does not count: {confirmation.not_counted.get(member_id, 'it is of another')}"
-            )
-        signed = heads.setdefault(checkpoint, _Signed(checkpoint))
-        signed.cosignatures[member_id] = lines[KeyUse.COSIGNER]
-        signed.log_line = signed.log_line or lines.get(KeyUse.LOG)
-        if share is not None:
-            signed.shares.setdefault(share[0], {})[member_id] = share[1]
-        return checkpoint
-
-    def _confirmed(self, heads: Mapping[Checkpoint, _Signed]) -> list[_Signed]:
-        return [each for each in heads.values() if self._confirmation(each).is_enough]
-
-    def _confirmation(self, signed: _Signed) -> Confirmation:
-        return self._heads.confirm(Head(_note(signed)), int(self._clock()))
-
-    def _head(self, signed: _Signed) -> Head:
-        return Head(_note(signed), self._certificate(signed))
-
-    def _certificate(self, signed: _Signed) -> QuorumCertificate | None:
-        """Combine the shares of one minute, if they are a quorum's."""
-        minute, shares = max(
-            signed.shares.items(), key=lambda each: (len(each[1]), each[0]), default=(0, dict[str, bytes]())
-        )
-        if len(shares) < self._quorum():
-            return None
-        keys = {
-            member.id: key.public_key
-            for member in self.policy.members
-            for key in member.keys
-            if key.use is KeyUse.BLS and key.window.holds(minute * 60)
-        }
-        try:
-            certificate = combine(signed.checkpoint, minute, shares, keys)
-        except BlsError:
-            return None
-        return certificate if len(certificate.signers) >= self._quorum() else None
 
     def _quorum(self) -> int:
         return self.policy.quorum_at(int(self._clock())) or len(self.policy.members) + 1
@@ -372,59 +349,9 @@ def _with_evidence(
     )
 
 
-def _note(signed: _Signed) -> SignedNote:
-    lines: Iterable[NoteSignature] = () if signed.log_line is None else (signed.log_line,)
-    return SignedNote(
-        signed.checkpoint.to_text(),
-        (*lines, *(signed.cosignatures[member] for member in sorted(signed.cosignatures))),
-    )
-
-
-class _Answers(Generic[Answer]):
-    """Asks all witnesses at once, and gives their answers as they come, for as long as patience lasts."""
-
-    def __init__(
-        self,
-        witnesses: Sequence[Witness],
-        ask: Callable[[Witness], Awaitable[Answer]],
-        patience: float,
-        problems: dict[str, str],
-    ) -> None:
-        self._tasks = {asyncio.ensure_future(ask(witness)): witness.member_id for witness in witnesses}
-        self._waiting = set(self._tasks)
-        self._done: deque[tuple[str, Answer]] = deque()
-        self._problems = problems
-        self._loop = asyncio.get_running_loop()
-        self._end = self._loop.time() + patience
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def hurry(self, seconds: float) -> None:
-        """Wait no longer than this from now on."""
-        self._end = min(self._end, self._loop.time() + seconds)
-
-    async def next(self) -> tuple[str, Answer] | None:
-        """Return the next member that answered and what it said; None when all have, or patience has ended."""
-        while not self._done:
-            if not self._waiting:
-                return None
-            done, self._waiting = await asyncio.wait(
-                self._waiting,
-                timeout=max(0.0, self._end - self._loop.time()),
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-            if not done:
-                self._problems |= {self._tasks[task]: "no answer in time" for task in self._waiting}
-                return None
-            for task in done:
-                try:
-                    self._done.append((self._tasks[task], task.result()))
-                except WitnessError as error:
-                    self._problems[self._tasks[task]] = str(error)
-        return self._done.popleft()
+def _shows(answer: ProofsAnswer, record: StatusRecord, commitment: bytes) -> bool:
+    if len(answer.statuses) != 1:
+        raise InvalidInputError("it answered something else than it was asked")
+    root = verify_status_entry(answer.status_entry, answer.head.checkpoint)
+    proved = verify_certificate_statuses(answer.statuses[0], root, record.batch_id, commitment)
+    return record == (proved.batch if record.commitment is None else proved.certificate)

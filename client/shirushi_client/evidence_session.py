@@ -15,7 +15,7 @@ from shirushi_core.proofs.trust_policy import TrustPolicy
 
 
 @asynccontextmanager
-async def open_gatherer(data: Path) -> AsyncIterator[EvidenceGatherer | None]:
+async def open_gatherer(data: Path, *, certified: bool = False) -> AsyncIterator[EvidenceGatherer | None]:
     """Open the witnesses of a data folder's trust policy; None if it has no policy, or one without witnesses.
 
     Raises TrustPolicyFileError, WitnessError.
@@ -24,12 +24,18 @@ async def open_gatherer(data: Path) -> AsyncIterator[EvidenceGatherer | None]:
     if not path.exists():
         yield None
         return
-    async with open_policy(read_policy(path)) as gatherer:
+    async with open_policy(read_policy(path), certified=certified) as gatherer:
         yield gatherer
 
 
 @asynccontextmanager
-async def open_policy(policy: TrustPolicy) -> AsyncIterator[EvidenceGatherer | None]:
+async def open_policy(
+    policy: TrustPolicy, *, certified: bool = False
+) -> AsyncIterator[EvidenceGatherer | None]:
     """Open the witnesses of a policy; None if it names none. Raises WitnessError."""
     async with open_witnesses(policy, int(time.time())) as witnesses:
-        yield EvidenceGatherer(witnesses, HeadVerifier(policy), time.time) if witnesses else None
+        yield (
+            EvidenceGatherer(witnesses, HeadVerifier(policy), time.time, certified=certified)
+            if witnesses
+            else None
+        )

@@ -30,7 +30,7 @@ def tlog_proof_of(receipt: Receipt) -> TlogProof:
     origin = log.head.checkpoint.origin
     if not any(line.name == origin for line in log.head.note.signatures):
         raise ExportError(
-            "the receipt's checkpoint is not signed by its log: renew it with `shirushi refresh --one-head`"
+            "the receipt's checkpoint is not signed by its log: renew it with `shirushi refresh --compact`"
         )
     return TlogProof(log.inclusion.index, log.inclusion.path, log.head.note, issuance_entry(receipt.anchor))
 

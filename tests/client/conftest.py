@@ -135,7 +135,13 @@ def members(data: Path, monkeypatch: pytest.MonkeyPatch) -> City:
 def run(data: Path) -> Run:
     def invoke(*arguments: object, **environment: str) -> Result:
         return CliRunner(
-            env={"LANG": "en_US.UTF-8", "LC_ALL": None, "SHIRUSHI_DATA": str(data), **environment}
+            env={
+                "LANG": "en_US.UTF-8",
+                "LC_ALL": None,
+                "COLUMNS": None,
+                "SHIRUSHI_DATA": str(data),
+                **environment,
+            }
         ).invoke(main.app, [str(argument) for argument in arguments], catch_exceptions=False)
 
     return invoke

@@ -319,9 +319,9 @@ def test_a_receipt_without_a_signature_of_the_log_says_what_to_do(
     out = tmp_path / "0.tlog-proof"
     result = run("receipt", "export", recipient.file(), "--tlog-proof", out)
     assert result.exit_code == 1
-    assert "refresh --one-head" in one_sentence(result)
+    assert "refresh --compact" in one_sentence(result)
     assert not out.exists()
-    assert run("refresh", recipient.file(), "--policy", recipient.policy, "--one-head").exit_code == 0
+    assert run("refresh", recipient.file(), "--policy", recipient.policy, "--compact").exit_code == 0
     assert run("receipt", "export", recipient.file(), "--tlog-proof", out).exit_code == 0
     proof = TlogProof.from_bytes(out.read_bytes())
     assert proof.extra is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import time
 
@@ -70,13 +71,21 @@ async def test_a_batch_is_confirmed_at_the_head_of_its_own_block_though_the_log_
     assert gathered.log.issuer.record == issuer_record()
 
 
-async def test_the_evidence_has_only_signatures_that_count_and_a_quorum_certificate() -> None:
-    gathered = await gatherer(paper_witnesses(a_log(), now)).of_batch(BATCH.anchor)
+@pytest.mark.parametrize("certified", [False, True])
+async def test_the_evidence_has_only_signatures_that_count_and_a_quorum_certificate_if_asked_for(
+    certified: bool,
+) -> None:
+    witnesses = list(paper_witnesses(a_log(), now).values())
+    heads = HeadVerifier(trust_policy())
+    gathered = await EvidenceGatherer(
+        witnesses, heads, lambda: NOW, patience=0.5, certified=certified
+    ).of_batch(BATCH.anchor)
     assert gathered.log is not None
     confirmation = HeadVerifier(trust_policy()).verify(gathered.log.head, NOW)
     assert set(confirmation.members) == set(gathered.members)
-    assert gathered.log.head.quorum is not None
-    assert len(gathered.log.head.quorum.signers) >= 3
+    certificate = gathered.log.head.quorum
+    assert (certificate is not None) == certified
+    assert certificate is None or len(certificate.signers) >= 3
 
 
 async def test_a_quorum_is_not_kept_waiting_by_the_silent() -> None:
@@ -237,3 +246,35 @@ async def test_another_witness_is_asked_where_the_first_gives_a_forged_proof() -
     witnesses["iizuka"].bend = with_a_wrong_path
     (refreshed,) = await gatherer(witnesses).refresh([BATCH.receipts[0]])
     assert refreshed.status is not None
+
+
+async def test_a_change_is_waited_for_until_a_quorum_of_witnesses_shows_it() -> None:
+    log = a_log()
+    before = len(log.entries)
+    record = revoked(BATCH.receipts[0])
+    log.add_block(records=[record])
+    witnesses = paper_witnesses(log, now)
+    for member in MEMBERS[:3]:
+        witnesses[member].size = before
+    waiting = asyncio.create_task(gatherer(witnesses, patience=10).until_shown(record))
+    while sum(witness.asked for witness in witnesses.values()) < 20:
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        await asyncio.sleep(0.01)
+    witnesses["haw"].size = None
+    shown = await asyncio.wait_for(waiting, 5)
+    assert set(shown.members) == {"haw", "kaguya", "gcom"}
+    assert shown.is_enough
+
+
+async def test_a_change_that_too_few_show_is_said_to_be_shown_by_those() -> None:
+    log = a_log()
+    before = len(log.entries)
+    record = revoked(BATCH.receipts[0])
+    log.add_block(records=[record])
+    witnesses = paper_witnesses(log, now)
+    for member in MEMBERS[1:]:
+        witnesses[member].size = before
+    shown = await gatherer(witnesses).until_shown(record)
+    assert shown.members == ("iizuka",)
+    assert not shown.is_enough

@@ -64,6 +64,10 @@ def issue(
     reissue: Annotated[
         bool, typer.Option("--reissue", help="Make new certificates of bytes that were issued before.")
     ] = False,
+    compact: Annotated[
+        bool,
+        typer.Option("--compact", help="With a quorum certificate, which `receipt compact` takes."),
+    ] = False,
     data: options.Data = None,
     as_json: options.Json = False,
 ) -> None:
@@ -83,7 +87,9 @@ def issue(
     """
     order = Order(_document_type(document_type), valid_until=_last_second(valid_until), reissue=reissue)
     total = check_files(paths, out)
-    tally = asyncio.run(_issue(data, paths, out, order, Tally(order, total, keeps_all=as_json)))
+    tally = asyncio.run(
+        _issue(data, paths, out, order, Tally(order, total, keeps_all=as_json), compact=compact)
+    )
     if as_json:
         print_json(tally.to_json())
     else:
@@ -92,12 +98,18 @@ def issue(
 
 
 async def _issue(
-    data: Path | None, paths: Sequence[Path], out: Path | None, order: Order, tally: Tally
+    data: Path | None,
+    paths: Sequence[Path],
+    out: Path | None,
+    order: Order,
+    tally: Tally,
+    *,
+    compact: bool,
 ) -> Tally:
     async with open_session(data, ISSUER) as session:
         with Journal(journal_path(session.data)) as journal:
             async with (
-                open_gatherer(session.data) as evidence,
+                open_gatherer(session.data, certified=compact) as evidence,
                 Issuer(
                     name=session.profile.issuer_id(),
                     seal_key=session.profile.load_seal_key(),

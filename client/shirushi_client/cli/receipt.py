@@ -78,8 +78,7 @@ def compact(
 ) -> None:
     """Write the compact form: CBOR, small enough for one QR code on paper.
 
-    It takes a receipt that a quorum certified, all under one head;
-    `shirushi refresh --one-head` makes it one.
+    It takes a receipt issued or refreshed with --compact.
 
     Examples:
       shirushi receipt compact certificate.pdf --out certificate.png

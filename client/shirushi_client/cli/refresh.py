@@ -42,9 +42,11 @@ def refresh(
             show_default=False,
         ),
     ] = None,
-    one_head: Annotated[
+    compact: Annotated[
         bool,
-        typer.Option("--one-head", help="Renew the proof of the log too, as `receipt compact` wants it."),
+        typer.Option(
+            "--compact", help="Ready for `receipt compact`: all under one head, with a quorum certificate."
+        ),
     ] = False,
     data: options.Data = None,
     as_json: options.Json = False,
@@ -61,7 +63,7 @@ def refresh(
     """
     trusted = read_policy(policy or data_folder(data) / FILE_NAME)
     receipts = [(receipt_path(path), load(path)) for path in paths]
-    refreshed = asyncio.run(_refresh(trusted, receipts, one_head))
+    refreshed = asyncio.run(_refresh(trusted, receipts, compact))
     heads, now = HeadVerifier(trusted), _NO_LIMIT
     rows: list[tuple[str, str, str, int]] = []
     for (path, _), receipt in zip(receipts, refreshed, strict=True):
@@ -93,7 +95,7 @@ _NO_LIMIT = (1 << 40) - 1
 
 
 async def _refresh(
-    policy: TrustPolicy, receipts: Sequence[tuple[Path, Receipt]], one_head: bool
+    policy: TrustPolicy, receipts: Sequence[tuple[Path, Receipt]], compact: bool
 ) -> list[Receipt]:
     async with open_policy(policy) as gatherer:
         if gatherer is None:
@@ -104,7 +106,7 @@ async def _refresh(
                 part = receipts[start : start + TOGETHER]
                 for (path, _), receipt in zip(
                     part,
-                    await gatherer.refresh([receipt for _, receipt in part], one_head=one_head),
+                    await gatherer.refresh([receipt for _, receipt in part], compact=compact),
                     strict=True,
                 ):
                     await asyncio.to_thread(write_receipt, str(path), receipt.to_bytes())

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from shirushi_client.change_journal import ChangeJournal
 from shirushi_client.cli import receipts
-from shirushi_client.cli.output import day_and_time, moment, print_json, shortened, show_rows
+from shirushi_client.cli.output import day_and_time, moment, note, print_json, shortened, show_rows
+from shirushi_client.evidence_gathering import ShownBy
+from shirushi_client.evidence_session import open_gatherer
 from shirushi_client.ledger_client import LedgerClient
 from shirushi_client.ledger_errors import LedgerError
 from shirushi_client.profile import change_journal_path
@@ -51,11 +53,21 @@ def change_status(
         else:
             names.setdefault(certificate_target(receipt), str(path))
     successor = None if new is None else Successor(new.anchor.statement.batch_id, new.commitment)
-    records = asyncio.run(_change(data, names, status, reason, successor))
+    records, shown_by = asyncio.run(_change(data, names, status, reason, successor))
     if as_json:
-        print_json({"records": [record.to_json() for record in records]})
+        print_json(
+            {
+                "records": [record.to_json() for record in records],
+                "shown_by": None if shown_by is None else list(shown_by.members),
+            }
+        )
     else:
         show_records(records, list(names.values()))
+    if shown_by is not None and not shown_by.is_enough:
+        note(
+            f"on the ledger; {len(shown_by.members)} of the members' witnesses show it yet, and {shown_by.quorum} are needed before "
+            "everybody who verifies sees it"
+        )
 
 
 def show_records(records: Sequence[StatusRecord], names: Sequence[str] | None = None) -> None:
@@ -79,18 +91,19 @@ async def _change(
     status: Status,
     reason: Reason,
     successor: Successor | None,
-) -> list[StatusRecord]:
-    async with open_session(data, ISSUER) as session:
+) -> tuple[list[StatusRecord], ShownBy | None]:
+    async with open_session(data, ISSUER) as session, open_gatherer(session.data) as witnesses:
         changer = StatusChanger(
             issuer=session.profile.issuer_id(),
             ledger=session.ledger,
             journal=ChangeJournal(change_journal_path(session.data)),
         )
         try:
-            return await changer.change(list(names), status, reason, successor)
+            records = await changer.change(list(names), status, reason, successor)
         except ChangeRefusedError as error:
             why = await _why(session.ledger, error, names[error.target], status)
             raise StatusRefusedError(f"{why}{_what_changed(error, len(names))} ({error.code})") from error
+        return records, None if witnesses is None else await witnesses.until_shown(records[-1])
 
 
 async def _why(ledger: LedgerClient, error: ChangeRefusedError, name: str, wanted: Status) -> str:

@@ -68,16 +68,18 @@ def to_compact(receipt: Receipt, *, with_status: bool = True) -> bytes:
     log, status = receipt.log, receipt.status
     if log is None or log.head.quorum is None:
         raise CompactError(
-            "the receipt has no quorum certificate: refresh it when enough members' witnesses answer"
+            "the receipt has no quorum certificate: get it one with `shirushi refresh --compact`"
         )
     if with_status and (status is None or status.head is not None):
         raise CompactError(
-            "the receipt's status is under a later head than its anchor: refresh it for this form"
+            "the receipt's status is under a later head than its anchor: bring both under one with `shirushi refresh --compact`"
         )
     origin = log.head.checkpoint.origin
     lines = [each for each in log.head.note.signatures if each.name == origin]
     if not lines or origin != origin_of(receipt.anchor.statement.ledger):
-        raise CompactError("the receipt has no signature of its own log: refresh it")
+        raise CompactError(
+            "the receipt has no signature of its own log: get one with `shirushi refresh --compact`"
+        )
     anchor, statement = receipt.anchor, receipt.anchor.statement
     certificate, checkpoint = log.head.quorum, log.head.checkpoint
     parts = [

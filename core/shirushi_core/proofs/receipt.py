@@ -5,21 +5,27 @@ It is read in its one form only, canonical JSON and a newline, so that not a byt
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from typing import Generic, TypeVar
 
 from shirushi_core.errors import InvalidInputError, ShirushiError
 from shirushi_core.proofs import commitment as commitments
 from shirushi_core.proofs import fields, merkle
 from shirushi_core.proofs.anchor import IssuanceAnchor
 from shirushi_core.proofs.batch import MAX_BATCH_SIZE
-from shirushi_core.proofs.canonical import MAX_INTEGER, Json, decode, decode_canonical, encode
+from shirushi_core.proofs.canonical import MAX_INTEGER, Json, decode_canonical, encode
 from shirushi_core.proofs.log_evidence import LogEvidence, StatusEvidence
 
 FORMAT = "shirushi/receipt/v1"
 MAX_RECEIPT_BYTES = 256 * 1024
 MAX_PATH = (MAX_BATCH_SIZE - 1).bit_length()
+
+PARTS_KEPT = 64
+"""Anchors and pieces of evidence remembered."""
+
+Part = TypeVar("Part")
 
 _FIELDS = frozenset({"anchor", "batch", "certificate", "format", "ledger", "salt"})
 _LOG, _STATUS = "log", "status"
@@ -102,7 +108,7 @@ class Receipt:
         fields.a_constant(members["format"], "receipt: format", FORMAT)
         batch = fields.an_object(members["batch"], "receipt: batch", _BATCH_FIELDS)
         certificate = fields.an_object(members["certificate"], "receipt: certificate", _CERTIFICATE_FIELDS)
-        anchor = _read_anchor(encode(members["anchor"]))
+        anchor = _read_anchor(members["anchor"])
         fields.a_constant(members["ledger"], "receipt: ledger", anchor.statement.ledger)
         return cls(
             salt=fields.hash_bytes(members["salt"], "receipt: salt"),
@@ -111,8 +117,8 @@ class Receipt:
             index=fields.an_integer(batch["index"], "receipt: batch.index"),
             path=fields.hash_array(batch["path"], "receipt: batch.path", MAX_PATH),
             anchor=anchor,
-            log=_read_log(encode(members[_LOG])) if _LOG in members else None,
-            status=_read_status(encode(members[_STATUS])) if _STATUS in members else None,
+            log=_read_log(members[_LOG]) if _LOG in members else None,
+            status=_read_status(members[_STATUS]) if _STATUS in members else None,
             extra={
                 name: member
                 for name, member in members.items()
@@ -183,17 +189,23 @@ def verify_file(receipt: Receipt, sha256: bytes, size: int) -> Receipt:
     return receipt
 
 
-# Receipts of one batch share their anchor, and come one after the other.
-@lru_cache(maxsize=64)
-def _read_anchor(canonical: bytes) -> IssuanceAnchor:
-    return IssuanceAnchor.from_json(decode(canonical))
+class _ByContent(Generic[Part]):
+    """Parses parts of receipts, equal ones once: receipts of one batch share theirs, and come one after the other."""
+
+    def __init__(self, parse: Callable[[Json], Part]) -> None:
+        self._parse = parse
+        self._known: OrderedDict[bytes, Part] = OrderedDict()
+
+    def __call__(self, value: Json) -> Part:
+        content = encode(value)
+        part = self._known.get(content)
+        if part is None:
+            part = self._known[content] = self._parse(value)
+            while len(self._known) > PARTS_KEPT:
+                self._known.popitem(last=False)
+        return part
 
 
-@lru_cache(maxsize=64)
-def _read_log(canonical: bytes) -> LogEvidence:
-    return LogEvidence.from_json(decode(canonical))
-
-
-@lru_cache(maxsize=64)
-def _read_status(canonical: bytes) -> StatusEvidence:
-    return StatusEvidence.from_json(decode(canonical))
+_read_anchor = _ByContent(IssuanceAnchor.from_json)
+_read_log = _ByContent(LogEvidence.from_json)
+_read_status = _ByContent(StatusEvidence.from_json)

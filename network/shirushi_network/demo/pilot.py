@@ -1,7 +1,7 @@
 """The pilot's story, step by step, against a running consortium.
 
 118 residents ask for an income certificate, one at a time; 61 hand theirs to a recipient, who verifies them; then what can
-happen to a certificate happens to one each. Every step goes through the same calls that issuing systems and
+happen to a certificate happens to one each; at last a recipient without a network verifies receipts by themselves. Every step goes through the same calls that issuing systems and
 recipients make.
 """
 
@@ -15,21 +15,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shirushi_client.change_journal import ChangeJournal
+from shirushi_client.evidence_gathering import EvidenceGatherer
+from shirushi_client.evidence_session import open_policy
 from shirushi_client.issuer.batch import Order
 from shirushi_client.issuer.issuer import FileToIssue, Issuer
 from shirushi_client.issuer.journal import Journal
-from shirushi_client.issuer.receipt_files import SUFFIX
+from shirushi_client.issuer.receipt_files import SUFFIX, write_receipt
 from shirushi_client.issuer.sources import files_to_issue
 from shirushi_client.profile import change_journal_path, journal_path
 from shirushi_client.session import ISSUER, VERIFIER, Session, open_session
 from shirushi_client.status_changes import StatusChanger, certificate_target
+from shirushi_client.trust_policy_file import FILE_NAME, read_policy
+from shirushi_client.verifier.offline_verifier import OfflineVerifier
+from shirushi_client.verifier.reading import read_receipt
 from shirushi_client.verifier.report import Report
-from shirushi_client.verifier.verifier import Verifier, read_receipt
+from shirushi_client.verifier.verifier import Verifier
 from shirushi_core.proofs.receipt import Receipt
 from shirushi_core.proofs.report import Result, Verdict
 from shirushi_core.proofs.status import Reason
 from shirushi_network.demo.certificates import made_up_certificates, render_pdf
 from shirushi_network.engines import open_engine
+from shirushi_network.errors import ConsortiumError
 from shirushi_network.layout import Layout
 
 RESIDENTS = 118
@@ -143,8 +149,10 @@ def _submit(certificates: Sequence[Path], folder: Path) -> list[Path]:
 class _Desk:
     """The city's desk and the recipient's, side by side."""
 
-    def __init__(self, city: Session, recipient: Session, issuer: Issuer) -> None:
+    def __init__(self, city: Session, recipient: Session, issuer: Issuer, gatherer: EvidenceGatherer) -> None:
         self._issuer = issuer
+        self.gatherer = gatherer
+        self._offline = OfflineVerifier(gatherer.policy)
         self._verifier = Verifier(recipient.consortium, recipient.members)
         self.changer = StatusChanger(
             issuer=city.profile.issuer_id(),
@@ -190,27 +198,48 @@ class _Desk:
 
     async def step(self, ja: str, en: str, file: Path, expected: Verdict) -> Step:
         """Verify a file and put the result into words."""
-        report, seconds = await self.verify(file)
-        decisive = [check for check in report.checks if check.result in (Result.FAIL, Result.UNKNOWN)]
-        status = [check for check in report.checks if check.name == "status"]
-        return Step(ja, en, report.verdict, expected, (decisive or status)[0].code, seconds)
+        return _step(ja, en, *await self.verify(file), expected)
+
+    def unplugged_step(self, ja: str, en: str, file: Path, expected: Verdict) -> Step:
+        """Verify a file by its receipt and the trust policy alone: nothing is asked of anybody."""
+        started = time.perf_counter()
+        report = self._offline.verify(file, file.with_name(file.name + SUFFIX))
+        return _step(ja, en, report, time.perf_counter() - started, expected)
+
+    async def refresh(self, file: Path) -> None:
+        """Get the newest status into a receipt from the members' witnesses."""
+        path = file.with_name(file.name + SUFFIX)
+        (refreshed,) = await self.gatherer.refresh([read_receipt(path)])
+        write_receipt(str(path), refreshed.to_bytes())
+
+
+def _step(ja: str, en: str, report: Report, seconds: float, expected: Verdict) -> Step:
+    decisive = [check for check in report.checks if check.result in (Result.FAIL, Result.UNKNOWN)]
+    status = [check for check in report.checks if check.name == "status"]
+    return Step(ja, en, report.verdict, expected, (decisive or status)[0].code, seconds)
 
 
 @asynccontextmanager
 async def _desk(data: Path) -> AsyncIterator[_Desk]:
     async with open_session(data, ISSUER) as city, open_session(data, VERIFIER) as recipient:
         with Journal(journal_path(data)) as journal:
-            async with Issuer(
-                name=city.profile.issuer_id(),
-                seal_key=city.profile.load_seal_key(),
-                ledger=city.ledger,
-                journal=journal,
-            ) as issuer:
-                yield _Desk(city, recipient, issuer)
+            async with (
+                open_policy(read_policy(data / FILE_NAME)) as gatherer,
+                Issuer(
+                    name=city.profile.issuer_id(),
+                    seal_key=city.profile.load_seal_key(),
+                    ledger=city.ledger,
+                    journal=journal,
+                    evidence=gatherer,
+                ) as issuer,
+            ):
+                if gatherer is None:
+                    raise ConsortiumError("the trust policy of the demo's consortium names no witnesses")
+                yield _Desk(city, recipient, issuer, gatherer)
 
 
 async def _mishaps(desk: _Desk, folders: Folders, submitted: Sequence[Path]) -> AsyncIterator[Step]:
-    untouched, tampered, revoked, old, suspended = submitted[:5]
+    untouched, tampered, revoked, old, suspended, later = submitted[:6]
     yield await desk.step("そのまま", "untouched", untouched, Verdict.VALID)
 
     content = bytearray(tampered.read_bytes())
@@ -244,6 +273,15 @@ async def _mishaps(desk: _Desk, folders: Folders, submitted: Sequence[Path]) -> 
         yield await desk.step("1機関停止・失効", "one member stopped, revoked", revoked, Verdict.NOT_VALID)
     finally:
         engine.start_member(STOPPED_MEMBER)
+
+    yield desk.unplugged_step("通信なしで検証", "no network: by the receipt alone", untouched, Verdict.VALID)
+    (record,) = await desk.changer.revoke([certificate_target(_receipt(later))], Reason.HOLDER_REQUEST)
+    await desk.gatherer.until_shown(record)
+    yield desk.unplugged_step(
+        "通信なし・失効前の受領書", "no network, revoked after the receipt was made", later, Verdict.VALID
+    )
+    await desk.refresh(later)
+    yield desk.unplugged_step("受領書を更新", "the receipt refreshed", later, Verdict.NOT_VALID)
 
 
 def _receipt(file: Path) -> Receipt:

@@ -93,7 +93,7 @@ def test_a_receipt_that_is_not_under_one_certified_head_has_no_compact_form() ->
     )
     later = dataclasses.replace(receipt, status=dataclasses.replace(receipt.status, head=receipt.log.head))
     for other in (BATCH.receipts[0], uncertified, later):
-        with pytest.raises(CompactError, match="refresh"):
+        with pytest.raises(CompactError, match="refresh --compact"):
             to_compact(other)
 
 
