@@ -105,7 +105,7 @@ def test_with_a_policy_nobody_is_asked_about_a_receipt_that_carries_enough(
 
 def test_people_read_the_sentence_as_of_when_and_who_confirmed(recipient: Recipient, run: Run) -> None:
     arguments = ("verify", recipient.file(), "--policy", recipient.policy, "--offline")
-    lines = run(*arguments, "--lang", "en").stdout.splitlines()
+    lines = run(*arguments, "--lang", "en", COLUMNS="240").stdout.splitlines()
     assert lines[0].startswith("VALID  [TEST]")
     assert lines[1].startswith("Iizuka City issued it, and it was good as of 2026-09-")
     assert "confirmed by the signatures of: Iizuka, Chaintope, Haw" in lines
@@ -130,7 +130,7 @@ def test_a_status_older_than_allowed_cannot_be_confirmed_offline_and_is_refreshe
 def test_in_a_data_folder_the_newest_status_is_asked_for(at_home: Recipient, run: Run) -> None:
     assert run("verify", at_home.file()).exit_code == 0
     at_home.city.change(Status.REVOKED)
-    result = run("verify", at_home.file())
+    result = run("verify", at_home.file(), COLUMNS="240")
     assert result.exit_code == 1
     assert "Do not accept it. It was revoked" in result.stdout
     assert run("verify", at_home.file(), "--offline").exit_code == 0
@@ -205,12 +205,13 @@ def inbox(recipient: Recipient) -> Recipient:
 
 
 def test_a_folder_is_verified_file_by_file_and_summed_up(inbox: Recipient, run: Run) -> None:
-    result = run("verify", inbox.folder, "--policy", inbox.policy, "--offline", "--lang", "en")
+    arguments = ("verify", inbox.folder, "--policy", inbox.policy, "--offline", "--lang")
+    result = run(*arguments, "en", COLUMNS="240")
     assert result.exit_code == 1
     assert "6 verified: 2 valid, 2 not valid, 0 cannot be confirmed, 2 could not be read" in result.stdout
     assert "1.pdf" in result.stdout
     assert "no receipt beside it" in result.stdout
-    japanese = run("verify", inbox.folder, "--policy", inbox.policy, "--offline", "--lang", "ja").stdout
+    japanese = run(*arguments, "ja", COLUMNS="240").stdout
     assert "6件を検証: 有効 2件、無効 2件、確認できません 0件、判定なし 2件" in japanese
 
 

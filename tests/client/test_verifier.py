@@ -23,7 +23,7 @@ from shirushi_client.verifier.verifier import (
 )
 from shirushi_core.proofs.receipt import Receipt
 from shirushi_core.proofs.report import Verdict
-from shirushi_core.proofs.status import Reason
+from shirushi_core.proofs.status import Reason, Status
 
 
 @pytest.fixture
@@ -200,3 +200,56 @@ async def test_a_file_that_is_missing_is_said_with_its_name(
     issued[0].unlink()
     with pytest.raises(CertificateFileError, match=r"0\.pdf"):
         await verifier.verify(*issued)
+
+
+async def test_a_past_date_is_judged_by_the_history_that_a_quorum_has(
+    city: City, verifier: Verifier, ledger: LedgerClient, issued: tuple[Path, Path], tmp_path: Path
+) -> None:
+    changer = StatusChanger(
+        issuer="iizuka-city", ledger=ledger, journal=ChangeJournal(tmp_path / "c"), clock=city.clock
+    )
+    target, start = certificate_target(read_receipt(issued[1])), city.ledger.now
+    city.ledger.now = start + 100
+    await changer.suspend([target], Reason.UNDER_INVESTIGATION)
+    city.ledger.now = start + 200
+    await changer.reinstate([target], Reason.INVESTIGATION_CLOSED)
+    city.ledger.now = start + 300
+    await changer.revoke([target], Reason.ISSUED_IN_ERROR)
+    found = {
+        after: (await verifier.verify(*issued, at=start + after)).verdict for after in (50, 150, 250, 350)
+    }
+    assert found == {
+        50: Verdict.VALID,
+        150: Verdict.NOT_VALID,
+        250: Verdict.VALID,
+        350: Verdict.NOT_VALID,
+    }
+    report = await verifier.verify(*issued, at=start + 150)
+    assert report.status is not None
+    assert (report.status.status, report.judged_at) == (Status.SUSPENDED, start + 150)
+
+
+async def test_before_it_was_issued_a_certificate_was_not_valid(
+    city: City, verifier: Verifier, issued: tuple[Path, Path]
+) -> None:
+    before = read_receipt(issued[1]).anchor.anchored_at - 1
+    report = await verifier.verify(*issued, at=before)
+    assert report.verdict is Verdict.NOT_VALID
+    assert "RECORDED_ON_LEDGER_AFTER_DATE" in {check.code for check in report.checks}
+
+
+async def test_two_members_that_lie_about_the_past_change_nothing(
+    city: City, verifier: Verifier, ledger: LedgerClient, issued: tuple[Path, Path], tmp_path: Path
+) -> None:
+    changer = StatusChanger(
+        issuer="iizuka-city", ledger=ledger, journal=ChangeJournal(tmp_path / "c"), clock=city.clock
+    )
+    await changer.revoke([certificate_target(read_receipt(issued[1]))], Reason.ISSUED_IN_ERROR)
+
+    def no_history(function: str, answer: Any) -> Any:
+        return [] if function == "get_history" else answer
+
+    city.members[0].lie = city.members[1].lie = no_history
+    report = await verifier.verify(*issued, at=city.ledger.now)
+    assert report.verdict is Verdict.NOT_VALID
+    assert [member.agrees for member in report.members] == [False, False, True, True, True]

@@ -109,7 +109,7 @@ def issue(data: Path, file: Path) -> None:
 
 
 def verify(data: Path, file: Path) -> Any:
-    run = shirushi("verify", file, "--json", data=data)
+    run = shirushi("verify", file, "--ledger", "--json", data=data)
     assert run.exit_code == 0, run.err
     return run.json
 

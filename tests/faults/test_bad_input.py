@@ -8,14 +8,21 @@ import os
 import random
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.support.command import shirushi
 from tests.support.live_consortium import LiveConsortium
 
+from shirushi_client.hashing import digest_file
 from shirushi_client.session import VERIFIER, open_session
-from shirushi_client.verifier.verifier import ReceiptFileError, Verifier
+from shirushi_client.trust_policy_file import read_policy
+from shirushi_client.verifier.offline_verifier import OfflineVerifier
+from shirushi_client.verifier.verifier import Verifier, read_receipt
+from shirushi_core.errors import InvalidInputError
+from shirushi_core.proofs.receipt import Receipt
 from shirushi_core.proofs.report import Verdict
 
 USAGE = 3
@@ -124,30 +131,48 @@ def test_a_truncated_receipt_is_no_receipt(live_consortium: LiveConsortium, issu
     assert shirushi("verify", issued / "a.txt", data=live_consortium.root).exit_code == 0
 
 
-def test_no_receipt_with_a_flipped_bit_makes_a_file_valid(
+def flipped_bits(whole: bytes, places: random.Random) -> Iterator[Receipt | None]:
+    """Yield what is read of a receipt with one bit changed: None where that is no receipt any more."""
+    for _ in range(FLIPS):
+        content = bytearray(whole)
+        content[places.randrange(len(content))] ^= 1 << places.randrange(8)
+        try:
+            yield Receipt.from_bytes(bytes(content))
+        except InvalidInputError:
+            yield None
+
+
+def test_no_receipt_with_a_flipped_bit_makes_a_file_valid_by_its_own_evidence(
     live_consortium: LiveConsortium, issued: Path
 ) -> None:
-    whole = (issued / "a.txt.receipt.json").read_bytes().rstrip(b"\n")
-    flipped = issued / "flipped.receipt.json"
-    places = random.Random(9162)
+    whole, digest = (issued / "a.txt.receipt.json").read_bytes(), digest_file(str(issued / "a.txt"))
+    verifier = OfflineVerifier(read_policy(live_consortium.root / "trust-policy.json"))
+    assert verifier.verify_digest(digest, Receipt.from_bytes(whole)).verdict is Verdict.VALID
+    found = {
+        None if receipt is None else verifier.verify_digest(digest, receipt).verdict
+        for receipt in flipped_bits(whole, random.Random(9162))
+    }
+    assert found == {None, Verdict.NOT_VALID, Verdict.CANNOT_CONFIRM}
 
-    async def outcomes() -> set[object]:
-        found: set[object] = set()
+
+def test_no_receipt_with_a_flipped_bit_makes_a_file_valid_by_the_ledger(
+    live_consortium: LiveConsortium, issued: Path
+) -> None:
+    """By the ledger a receipt's evidence is not looked at; everything else in it is."""
+    complete, digest = read_receipt(issued / "a.txt.receipt.json"), digest_file(str(issued / "a.txt"))
+    whole = replace(complete, log=None, status=None).to_bytes()
+
+    async def outcomes() -> set[Verdict | None]:
         async with open_session(live_consortium.root, VERIFIER) as session:
             verifier = Verifier(session.consortium, session.members)
-            for _ in range(FLIPS):
-                content = bytearray(whole)
-                content[places.randrange(len(content))] ^= 1 << places.randrange(8)
-                flipped.write_bytes(content)
-                try:
-                    found.add((await verifier.verify(issued / "a.txt", flipped)).verdict)
-                except ReceiptFileError:
-                    found.add("no receipt")
-        return found
+            return {
+                None if receipt is None else (await verifier.verify_digest(digest, receipt)).verdict
+                for receipt in flipped_bits(whole, random.Random(9162))
+            }
 
     found = asyncio.run(outcomes())
     assert Verdict.VALID not in found
-    assert {"no receipt", Verdict.NOT_VALID} <= found
+    assert {None, Verdict.NOT_VALID} <= found
 
 
 @pytest.mark.parametrize(
@@ -221,7 +246,9 @@ def test_verifying_what_is_not_there_is_usage(live_consortium: LiveConsortium, i
         [issued / "missing.txt"],
         [issued / "a.txt", "--receipt", issued / "missing.json"],
         [issued / "a.txt", "--receipt", issued],
-        [issued],
+        [issued, "--receipt", issued / "a.txt.receipt.json"],
+        [issued / "a.txt", "--policy", issued / "missing.json"],
+        [issued / "a.txt", "--policy", issued / "a.txt.receipt.json"],
     ):
         run = shirushi("verify", *arguments, data=data)
         assert run.exit_code == USAGE

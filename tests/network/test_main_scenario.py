@@ -42,8 +42,8 @@ def change(live: LiveConsortium, *command: str | Path) -> None:
     live.settle()
 
 
-def verified(live: LiveConsortium, file: Path, exit_code: int) -> Any:
-    run = shirushi("verify", file, "--json", data=live.root)
+def verified(live: LiveConsortium, file: Path, exit_code: int, *options: str) -> Any:
+    run = shirushi("verify", file, "--json", *options, data=live.root)
     assert run.exit_code == exit_code, run.out
     return run.json
 
@@ -64,10 +64,27 @@ def test_a_certificate_issued_alone_is_confirmed_by_all_five_members(
     (issued,) = issue(live_consortium, file)["issued"]
     assert not issued["issued_before"]
     live_consortium.settle()
-    report = verified(live_consortium, file, VALID)
+    report = verified(live_consortium, file, VALID, "--ledger")
     assert (report["verdict"], report["test"]) == ("valid", True)
     assert agreeing(report) == [member.id for member in live_consortium.topology.members]
     assert all(member["anchor"].startswith("tx ") for member in report["members"])
+
+
+def test_its_receipt_is_verified_without_asking_anybody_and_with_the_newest_status(
+    live_consortium: LiveConsortium, certificates: Path
+) -> None:
+    file, policy = certificates / "0.txt", str(live_consortium.root / "trust-policy.json")
+    issue(live_consortium, file)
+    offline = verified(live_consortium, file, VALID, "--policy", policy, "--offline")
+    assert offline["evidence"]["mode"] == "offline"
+    assert len(agreeing(offline)) >= offline["quorum"]
+    change(live_consortium, "revoke", file, "--reason", "issued_in_error")
+    newest = verified(live_consortium, file, NOT_VALID)
+    assert newest["evidence"]["mode"] == "refreshed"
+    assert newest["checked_at"] - newest["evidence"]["status"]["as_of"] < 180
+    verified(live_consortium, file, VALID, "--policy", policy, "--offline")
+    assert shirushi("refresh", file, data=live_consortium.root).exit_code == 0
+    verified(live_consortium, file, NOT_VALID, "--policy", policy, "--offline")
 
 
 def test_many_certificates_share_a_batch_and_each_has_a_receipt_of_its_own(
@@ -143,7 +160,8 @@ def test_a_revoked_certificate_says_why_and_stays_revoked(
     change(live_consortium, "revoke", file, "--reason", "issued_in_error")
     report = verified(live_consortium, file, NOT_VALID)
     assert (report["status"]["status"], report["status"]["reason"]) == ("revoked", "issued_in_error")
-    assert len(agreeing(report)) == 5
+    assert len(agreeing(report)) >= report["quorum"]
+    assert len(agreeing(verified(live_consortium, file, NOT_VALID, "--ledger"))) == 5
     verified(live_consortium, other, VALID)
     refused = shirushi("reinstate", file, data=live_consortium.root)
     assert refused.exit_code == 1

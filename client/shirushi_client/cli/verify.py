@@ -179,5 +179,5 @@ def _outcomes(
 ) -> list[Outcome]:
     with progress_bar("verifying", len(pairs)) as bar:
         return asyncio.run(
-            session.outcomes(pairs, jobs or len(os.sched_getaffinity(0)), bar.advance, documents=documents)
+            session.outcomes(pairs, jobs or os.cpu_count() or 1, bar.advance, documents=documents)
         )

@@ -7,7 +7,7 @@ to be in their subgroups, and a public key not to be the identity, before they a
 from __future__ import annotations
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any
@@ -144,6 +144,8 @@ class BlstArithmetic:
         self._g1: Any = pyblst.BlstP1Element()
         self._g2: Any = pyblst.BlstP2Element()
         self._blst: Any = pyblst
+        # The same few keys verify everything, and unpacking one takes as long as a tenth of a pairing.
+        self._key: Callable[[bytes], Any] = lru_cache(maxsize=256)(self._g1.uncompress)
 
     def public_key(self, secret: int) -> bytes:
         return bytes(self._generator().scalar_mul(secret).compress())
@@ -159,12 +161,12 @@ class BlstArithmetic:
 
     def holds(self, key: bytes, message: bytes, signature: bytes, tag: bytes) -> bool:
         hashed = self._g2.hash_to_group(message, tag)
-        left = self._blst.miller_loop(self._g1.uncompress(key), hashed)
+        left = self._blst.miller_loop(self._key(key), hashed)
         right = self._blst.miller_loop(self._generator(), self._g2.uncompress(signature))
         return bool(self._blst.final_verify(left, right))
 
     def _generator(self) -> Any:
-        return self._g1.uncompress(_GENERATOR)
+        return self._key(_GENERATOR)
 
     @staticmethod
     def _sum(points: Sequence[Any]) -> Any:
