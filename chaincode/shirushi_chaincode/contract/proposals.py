@@ -6,15 +6,14 @@ import dataclasses
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from hashlib import sha256
 
 from shirushi_chaincode.contract import keys, state
 from shirushi_core.fabric.chaincode import Stub
 from shirushi_core.proofs import fields
-from shirushi_core.proofs.canonical import Json, encode
+from shirushi_core.proofs.canonical import Json
 from shirushi_core.proofs.issuer import IssuerRecord
+from shirushi_core.proofs.issuer_proposal import proposal_id
 
-_ID_DOMAIN = b"shirushi/issuer-proposal/v1\0"
 _FIELDS = frozenset({"proposal_id", "proposed_at", "proposed_by", "record", "state"})
 
 
@@ -40,8 +39,8 @@ class Proposal:
 
     @property
     def proposal_id(self) -> bytes:
-        r"""SHA-256("shirushi/issuer-proposal/v1\0" ‖ canonical record): who proposes it does not matter."""
-        return sha256(_ID_DOMAIN + encode(self.record.to_json())).digest()
+        """The id, which the record alone gives."""
+        return proposal_id(self.record)
 
     def in_state(self, state: ProposalState) -> Proposal:
         """Return the same proposal in another state."""

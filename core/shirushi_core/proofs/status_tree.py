@@ -162,6 +162,11 @@ def leaf_hash(key: bytes, value: bytes) -> bytes:
     return sha256(_LEAF_DOMAIN + key + value).digest()
 
 
+def leaf_key(node: bytes) -> bytes | None:
+    """Return whose leaf a stored node is, None for one that is no leaf."""
+    return node[1 : 1 + HASH_SIZE] if len(node) == _STORED and node[:1] == _LEAF else None
+
+
 def node_hash(left: bytes, right: bytes) -> bytes:
     """Return the hash of a node over its halves."""
     return sha256(_NODE_DOMAIN + left + right).digest()

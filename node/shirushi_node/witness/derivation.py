@@ -19,11 +19,11 @@ from shirushi_core.errors import InvalidInputError, ShirushiError
 from shirushi_core.fabric.channel_config import ChannelConfig
 from shirushi_core.fabric.envelope import EndorserTransaction
 from shirushi_core.fabric.policy import SignedData, valid_signers
-from shirushi_core.proofs import fields
 from shirushi_core.proofs.anchor import IssuanceAnchor
 from shirushi_core.proofs.canonical import Json, encode
 from shirushi_core.proofs.issuer import IssuerRecord
-from shirushi_core.proofs.log_entry import Kind, entry_bytes, read_event
+from shirushi_core.proofs.issuer_proposal import IssuerProposal, IssuerVote
+from shirushi_core.proofs.log_entry import Content, entry_bytes, read_content, read_event
 from shirushi_core.proofs.status import StatusRecord
 from shirushi_node.ledger.clock import IGNORING_EXPIRY
 from shirushi_node.witness.block_check import CheckedBlock, ValidTransaction
@@ -35,13 +35,6 @@ ENDORSEMENT_POLICY = "/Channel/Application/Endorsement"
 
 MAX_ENDORSEMENTS = 256
 """Endorsements looked at of one transaction."""
-
-_ISSUANCE_FIELDS = frozenset({"anchor", "kind"})
-_RECORD_FIELDS = frozenset({"kind", "record"})
-_PROPOSAL_FIELDS = frozenset({"kind", "proposal"})
-_PROPOSAL_CONTENT = frozenset({"proposal_id", "proposed_at", "proposed_by", "record", "state"})
-_VOTE_FIELDS = frozenset({"kind", "msp_id", "proposal_id", "tx_id"})
-_PROPOSAL_STATES = ("open", "adopted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,57 +172,33 @@ class _EntryReader:
         self._ledger = ledger
         self._written = written
 
-    def read(self, entry: Mapping[str, Json]) -> IssuanceAnchor | StatusRecord | IssuerRecord | None:
-        """Return what an entry is about, if it is indexed; raises InvalidInputError."""
-        match entry["kind"]:
-            case Kind.ISSUANCE:
-                return self._issuance(entry)
-            case Kind.REVOCATION:
-                return self._revocation(entry)
-            case Kind.ISSUER:
-                record = IssuerRecord.from_json(_members(entry, _RECORD_FIELDS)["record"])
-                self._require_written(f"issuer/{record.id}", record.to_json())
-                return record
-            case Kind.ISSUER_PROPOSAL:
-                self._proposal(entry)
-            case _:
-                self._vote(entry)
-        return None
+    def read(self, entry: Mapping[str, Json]) -> Content:
+        """Return what an entry is about; raises InvalidInputError."""
+        match content := read_content(entry):
+            case IssuanceAnchor():
+                self._check_anchor(content)
+            case StatusRecord():
+                self._require_own(content.tx_id, content.changed_at)
+                target = "batch" if content.commitment is None else content.commitment.hex()
+                self._require_written(f"status/{content.batch_id.hex()}/{target}", content.to_json())
+            case IssuerRecord():
+                self._require_written(f"issuer/{content.id}", content.to_json())
+            case IssuerProposal():
+                self._require_written(f"proposal/{content.proposal_id.hex()}", content.to_json())
+            case IssuerVote():
+                self._check_vote(content)
+        return content
 
-    def _issuance(self, entry: Mapping[str, Json]) -> IssuanceAnchor:
-        anchor = IssuanceAnchor.from_json(_members(entry, _ISSUANCE_FIELDS)["anchor"])
+    def _check_anchor(self, anchor: IssuanceAnchor) -> None:
         self._require_own(anchor.tx_id, anchor.anchored_at)
         if anchor.statement.ledger != self._ledger:
             raise InvalidInputError(f"the statement is of ledger {anchor.statement.ledger}")
         self._require_written(f"batch/{anchor.statement.batch_id.hex()}", anchor.to_json())
-        return anchor
 
-    def _revocation(self, entry: Mapping[str, Json]) -> StatusRecord:
-        record = StatusRecord.from_json(_members(entry, _RECORD_FIELDS)["record"])
-        self._require_own(record.tx_id, record.changed_at)
-        target = "batch" if record.commitment is None else record.commitment.hex()
-        self._require_written(f"status/{record.batch_id.hex()}/{target}", record.to_json())
-        return record
-
-    def _proposal(self, entry: Mapping[str, Json]) -> None:
-        where = "proposal"
-        content = fields.an_object(_members(entry, _PROPOSAL_FIELDS)["proposal"], where, _PROPOSAL_CONTENT)
-        IssuerRecord.from_json(content["record"])
-        fields.check_msp_id(fields.a_text(content["proposed_by"], f"{where}: proposed_by"), where)
-        fields.check_time(fields.an_integer(content["proposed_at"], f"{where}: proposed_at"), where)
-        if content["state"] not in _PROPOSAL_STATES:
-            raise fields.unexpected(f"{where}: state", " or ".join(_PROPOSAL_STATES), content["state"])
-        proposal_id = fields.hash_bytes(content["proposal_id"], f"{where}: proposal_id")
-        self._require_written(f"proposal/{proposal_id.hex()}", content)
-
-    def _vote(self, entry: Mapping[str, Json]) -> None:
-        members = _members(entry, _VOTE_FIELDS)
-        msp_id = fields.check_msp_id(fields.a_text(members["msp_id"], "approval: msp_id"), "approval: msp_id")
-        proposal_id = fields.hash_bytes(members["proposal_id"], "approval: proposal_id")
-        self._require_own(fields.a_text(members["tx_id"], "approval: tx_id"), self._time)
-        key = f"approval/{proposal_id.hex()}/{msp_id}"
-        given = members["kind"] == Kind.ISSUER_APPROVAL
-        if key not in self._written or (self._written[key] is not None) != given:
+    def _check_vote(self, vote: IssuerVote) -> None:
+        self._require_own(vote.tx_id, self._time)
+        key = f"approval/{vote.proposal_id.hex()}/{vote.msp_id}"
+        if key not in self._written or (self._written[key] is not None) != vote.given:
             raise InvalidInputError(f"its event is about {key}, which it does not write so")
 
     def _require_own(self, tx_id: str, time: int) -> None:
@@ -239,7 +208,3 @@ class _EntryReader:
     def _require_written(self, key: str, value: Json) -> None:
         if self._written.get(key) != encode(value):
             raise InvalidInputError(f"its event is about {key}, which it does not write so")
-
-
-def _members(entry: Mapping[str, Json], names: frozenset[str]) -> Mapping[str, Json]:
-    return fields.an_object(entry, f"event: {entry['kind']}", names)

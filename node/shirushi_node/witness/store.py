@@ -22,6 +22,7 @@ from shirushi_core.fabric.block import header_hash
 from shirushi_core.proofs.canonical import encode
 from shirushi_core.proofs.certificate_status import record_hash, set_status
 from shirushi_core.proofs.checkpoint import Checkpoint, origin_of
+from shirushi_core.proofs.growth import Growth
 from shirushi_core.proofs.log_entry import StatusEntry
 from shirushi_core.proofs.merkle import ProofError
 from shirushi_core.proofs.status_tree import EMPTY
@@ -29,7 +30,6 @@ from shirushi_core.proofs.tiles import TILE_WIDTH, TileTree, entries_path, tiles
 from shirushi_node.witness.block_check import ChainState, CheckedBlock, check_genesis
 from shirushi_node.witness.derivation import Derived
 from shirushi_node.witness.errors import DerivationError, LogStoreError
-from shirushi_node.witness.growth import Growth
 from shirushi_node.witness.records import (
     Head,
     Position,

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shirushi_core.proofs import merkle
+from shirushi_core.proofs.growth import Growth
 from shirushi_core.proofs.merkle import ProofError
 from shirushi_core.proofs.tiles import Tile, TileTree, bundle, entries_path, tiles_of
-from shirushi_node.witness.growth import Growth
 from shirushi_node.witness.tile_files import TileFiles
 
 

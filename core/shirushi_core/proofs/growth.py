@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from shirushi_core.errors import InvalidInputError
-from shirushi_core.proofs.merkle import EMPTY_ROOT, HASH_SIZE, ProofError, leaf_hash, node_hash
+from shirushi_core.proofs.compact_range import CompactRange
+from shirushi_core.proofs.merkle import HASH_SIZE, ProofError, leaf_hash, node_hash
 from shirushi_core.proofs.tiles import (
     MAX_LEVEL,
     TILE_HEIGHT,
@@ -32,14 +33,14 @@ class Growth:
     size: int = 0
     _rows: list[list[bytes]] = field(default_factory=lambda: [[] for _ in range(MAX_LEVEL + 1)])
     _entries: list[bytes] = field(default_factory=list)
-    _peaks: list[bytes] = field(default_factory=list)  # of the complete subtrees, largest first
+    _range: CompactRange = field(default_factory=CompactRange)
     _full: dict[str, bytes] = field(default_factory=dict)
     _changed: set[int] = field(default_factory=set)  # levels
 
     @classmethod
     def load(cls, size: int, read: ReadFile) -> Growth:
         """Read the edge of a log of some size from its files; raises ProofError."""
-        growth = cls(size)
+        growth, peaks = cls(size), list[bytes]()
         for level in range(MAX_LEVEL, -1, -1):
             index, width = divmod(size >> TILE_HEIGHT * level, TILE_WIDTH)
             if width:
@@ -48,7 +49,8 @@ class Growth:
                     raise ProofError(f"{Tile(level, index, width).path}: expected {width} hashes")
                 row = [data[n : n + HASH_SIZE] for n in range(0, len(data), HASH_SIZE)]
                 growth._rows[level] = row
-                growth._peaks.extend(_peaks(row))
+                peaks.extend(_peaks(row))
+        growth._range = CompactRange(size, peaks)
         index, width = divmod(size, TILE_WIDTH)
         if width:
             growth._entries = _read_entries(read, index, width)
@@ -62,7 +64,7 @@ class Growth:
             self._full[entries_path(index // TILE_WIDTH)] = bundle(self._entries)
             self._entries = []
         node = leaf_hash(entry)
-        self._add_peak(node)
+        self._range.append(node)
         for level, row in enumerate(self._rows):
             row.append(node)
             self._changed.add(level)
@@ -76,12 +78,7 @@ class Growth:
 
     def root(self) -> bytes:
         """Return the head of the tree as it is now."""
-        if not self._peaks:
-            return EMPTY_ROOT
-        root = self._peaks[-1]
-        for peak in reversed(self._peaks[:-1]):
-            root = node_hash(peak, root)
-        return root
+        return self._range.root()
 
     def take_files(self) -> Mapping[str, bytes]:
         """Return the files, by path, that are new since the last time, and the partial ones that end the log now."""
@@ -93,13 +90,6 @@ class Growth:
         if self._entries and changed:
             files[entries_path(self.size // TILE_WIDTH, len(self._entries))] = bundle(self._entries)
         return files
-
-    def _add_peak(self, node: bytes) -> None:
-        count = self.size
-        while count & 1:
-            node = node_hash(self._peaks.pop(), node)
-            count >>= 1
-        self._peaks.append(node)
 
 
 def _read_entries(read: ReadFile, index: int, width: int) -> list[bytes]:
