@@ -13,7 +13,12 @@ from typing import Protocol
 import aiohttp
 
 from shirushi_core.errors import InvalidInputError, ShirushiError
+from shirushi_core.proofs import fields
+from shirushi_core.proofs.canonical import decode
+from shirushi_core.proofs.log_evidence import MAX_PATH
+from shirushi_core.proofs.merkle import HASH_SIZE
 from shirushi_core.proofs.note import MAX_NOTE_BYTES, SignedNote
+from shirushi_core.proofs.tiles import MAX_BUNDLE_BYTES, Tile, entries_path
 from shirushi_core.proofs.trust_policy import PolicyMember, TrustPolicy
 from shirushi_core.proofs.witness_protocol import (
     MAX_ANSWER_BYTES,
@@ -27,10 +32,16 @@ ANSWER_SECONDS = 5.0
 """How long a witness may take to answer, on top of what it was asked to wait."""
 
 _MAX_ERROR_BYTES = 4096
+_MAX_PATH_BYTES = 8192
+_PATH_FIELDS = frozenset({"path"})
 
 
 class WitnessError(ShirushiError):
     """A witness that did not answer, or not in a way that can be used; the text names it."""
+
+
+class NotThereError(WitnessError):
+    """A witness that says that it has no such thing."""
 
 
 class Witness(Protocol):
@@ -70,6 +81,35 @@ class WitnessClient:
         except InvalidInputError as error:
             raise self._error(f"gave proofs that cannot be read: {error}") from error
 
+    async def cosigned(self, member_id: str) -> SignedNote | None:
+        """Return the newest note with a member's cosignature that this witness has seen, if any; raises WitnessError."""
+        try:
+            data = await self._ask("GET", f"/cosigned/{member_id}", None, MAX_NOTE_BYTES, 0)
+            return SignedNote.from_bytes(data)
+        except NotThereError:
+            return None
+        except InvalidInputError as error:
+            raise self._error(f"gave no note of {member_id}: {error}") from error
+
+    async def tile(self, tile: Tile) -> bytes:
+        """Return a tile's bytes as they are served, at most as many as its width has; raises WitnessError."""
+        return await self._ask("GET", f"/{tile.path}", None, tile.width * HASH_SIZE, 0)
+
+    async def bundle(self, index: int, width: int) -> bytes:
+        """Return the bytes of a bundle of entries as they are served; raises WitnessError."""
+        return await self._ask("GET", f"/{entries_path(index, width)}", None, MAX_BUNDLE_BYTES, 0)
+
+    async def consistency_path(self, first: int, second: int) -> list[bytes]:
+        """Return what is to prove that a size of the log extends another; raises WitnessError."""
+        data = await self._ask(
+            "GET", f"/proof/consistency?first={first}&second={second}", None, _MAX_PATH_BYTES, 0
+        )
+        try:
+            members = fields.an_object(decode(data), "consistency proof", _PATH_FIELDS)
+            return list(fields.hash_array(members["path"], "consistency proof: path", 2 * MAX_PATH))
+        except InvalidInputError as error:
+            raise self._error(f"gave a proof that cannot be read: {error}") from error
+
     async def _ask(self, method: str, path: str, body: bytes | None, limit: int, wait: int) -> bytes:
         timeout = aiohttp.ClientTimeout(
             total=min(wait, MAX_WAIT_SECONDS) + ANSWER_SECONDS, connect=CONNECT_SECONDS
@@ -80,7 +120,9 @@ class WitnessClient:
             ) as response:
                 if response.status != 200:
                     said = await _read(response, _MAX_ERROR_BYTES)
-                    raise self._error(f"answered {response.status}: {said.decode(errors='replace').strip()}")
+                    kind = NotThereError if response.status == 404 else WitnessError
+                    what = f"answered {response.status}: {said.decode(errors='replace').strip()}"
+                    raise self._error(what, kind)
                 return await _read(response, limit)
         except TimeoutError:
             raise self._error("did not answer in time") from None
@@ -89,8 +131,8 @@ class WitnessClient:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise self._error(f"cannot be reached: {error}") from error
 
-    def _error(self, what: str) -> WitnessError:
-        return WitnessError(f"the witness of {self.member_id} ({self._url}) {what}")
+    def _error(self, what: str, kind: type[WitnessError] = WitnessError) -> WitnessError:
+        return kind(f"the witness of {self.member_id} ({self._url}) {what}")
 
 
 class _TooLongError(Exception):

@@ -235,6 +235,11 @@ class Journal:
             evidence=None if evidence is None else ConfirmedEvidence.from_bytes(evidence),
         )
 
+    def statements(self) -> Iterator[tuple[State, BatchStatement]]:
+        """Yield every batch's state and statement, oldest first, without what is secret in it."""
+        for state, statement in self._execute("SELECT state, statement FROM batches ORDER BY row"):
+            yield State(state), BatchStatement.from_json(decode(statement))
+
     def counts(self) -> Mapping[State, int]:
         """Return how many batches are in each state."""
         rows = self._execute("SELECT state, count(*) FROM batches GROUP BY state")

@@ -6,7 +6,7 @@ complete subtrees that the log falls into. Pure: what is to be written is collec
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from shirushi_core.errors import InvalidInputError
@@ -84,12 +84,20 @@ class Growth:
         """Return the files, by path, that are new since the last time, and the partial ones that end the log now."""
         files, self._full = self._full, {}
         changed, self._changed = self._changed, set()
-        for level in sorted(changed):
-            if row := self._rows[level]:
-                files[Tile(level, self.size >> TILE_HEIGHT * (level + 1), len(row)).path] = b"".join(row)
+        files.update(self._partial_tiles(sorted(changed)))
         if self._entries and changed:
             files[entries_path(self.size // TILE_WIDTH, len(self._entries))] = bundle(self._entries)
         return files
+
+    def partial_tiles(self) -> Mapping[str, bytes]:
+        """Return the partial tiles, by path, that end the log now, lowest level first."""
+        return dict(self._partial_tiles(range(len(self._rows))))
+
+    def _partial_tiles(self, levels: Iterable[int]) -> Iterator[tuple[str, bytes]]:
+        for level in levels:
+            if row := self._rows[level]:
+                tile = Tile(level, self.size >> TILE_HEIGHT * (level + 1), len(row))
+                yield tile.path, b"".join(row)
 
 
 def _read_entries(read: ReadFile, index: int, width: int) -> list[bytes]:

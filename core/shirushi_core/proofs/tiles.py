@@ -19,6 +19,7 @@ MAX_LEVEL = 6
 """Levels below 2^53 entries: 8 · 7 > 53."""
 
 MAX_ENTRY_BYTES = (1 << 16) - 1
+MAX_BUNDLE_BYTES = TILE_WIDTH * (2 + MAX_ENTRY_BYTES)
 
 _NUMBER = r"((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?"
 _TILE_PATH = re.compile(rf"tile/([0-9]|[1-5][0-9]|6[0-3])/{_NUMBER}")
