@@ -174,7 +174,7 @@ class Auditor:
         if path is None:
             return
         try:
-            verify_consistency(first, log.size, log.roots[first], log.roots[log.size], path)
+            verify_consistency(first, log.size, log.roots[first], log.root, path)
         except ProofError as error:
             self._find(
                 Code.PROOF_FORGED, log.source, index=first, found=str(error), evidence=(log.evidence(),)
@@ -218,11 +218,12 @@ class Auditor:
         size = seen.checkpoint.size
         evidence = (Evidence(source.name, note, seen.signatures), log.evidence())
         if size <= log.read:
-            if log.roots.get(size) != seen.checkpoint.root:
+            root = log.root_at(size)
+            if root != seen.checkpoint.root:
                 self._find(
                     Code.SIGNED_ANOTHER_HEAD,
                     source,
-                    expected=log.roots[size].hex() if size in log.roots else "no head of this size",
+                    expected="no head of this size" if root is None else root.hex(),
                     found=seen.checkpoint.root.hex(),
                     other=witness,
                     evidence=evidence,
@@ -294,7 +295,7 @@ def _view(log: ReadLog, *, agrees: bool) -> LogView:
         name=log.name,
         size=log.size,
         read=log.read,
-        root=log.roots.get(log.read),
+        root=log.root,
         status_root=log.status_root,
         cosigned_at=None if head is None or member is None else cosigned_at(head.signatures, member),
         agrees=agrees,

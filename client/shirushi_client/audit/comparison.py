@@ -26,12 +26,13 @@ class Difference:
 def last_agreement(one: ReadLog, other: ReadLog) -> tuple[int, int | None]:
     """Return the largest size at which two logs have the same head, and the smallest at which they differ, if they do.
 
-    Heads at the same sizes are looked at only; a log that agrees at a size agrees at all smaller ones, so halving finds both.
+    Logs of one content have heads at the same sizes, and logs that differ at a size differ at all larger ones: halving finds both.
     """
-    common = sorted(one.roots.keys() & other.roots.keys())
-    position = bisect_left(common, True, key=lambda size: one.roots[size] != other.roots[size])
-    agreed = common[position - 1] if position else 0
-    return agreed, common[position] if position < len(common) else None
+    both = min(one.read, other.read)
+    sizes = sorted(size for size in one.roots.keys() | other.roots.keys() if size <= both)
+    position = bisect_left(sizes, True, key=lambda size: one.roots.get(size) != other.roots.get(size))
+    agreed = sizes[position - 1] if position else 0
+    return agreed, sizes[position] if position < len(sizes) else None
 
 
 def histories(logs: Sequence[ReadLog]) -> list[list[ReadLog]]:
@@ -73,8 +74,8 @@ async def _differ(log: ReadLog, reference: ReadLog, policy: TrustPolicy) -> Find
         Code.LOGS_DIFFER,
         log.name,
         difference.index,
-        expected=reference.roots[size].hex() if size in reference.roots else "",
-        found=log.roots[size].hex() if size in log.roots else "",
+        expected=_hex(reference.root_at(size)),
+        found=_hex(log.root_at(size)),
         other=reference.name,
         evidence=(
             await signed_at(log, size, policy, difference.one),
@@ -119,3 +120,7 @@ async def _entries(log: ReadLog, number: int) -> list[bytes]:
 
 def _has_blocks(group: Sequence[ReadLog]) -> bool:
     return any(log.name.kind is SourceKind.BLOCKS for log in group)
+
+
+def _hex(root: bytes | None) -> str:
+    return "" if root is None else root.hex()

@@ -21,7 +21,7 @@ from shirushi_core.proofs.checkpoint import Checkpoint
 from shirushi_core.proofs.compact_range import CompactRange
 from shirushi_core.proofs.growth import Growth
 from shirushi_core.proofs.log_entry import StatusEntry
-from shirushi_core.proofs.merkle import HASH_SIZE, leaf_hash
+from shirushi_core.proofs.merkle import EMPTY_ROOT, HASH_SIZE, leaf_hash
 from shirushi_core.proofs.note import SignedNote
 from shirushi_core.proofs.replay import Fault, Replay, ReplayError
 from shirushi_core.proofs.tiles import TILE_HEIGHT, TILE_WIDTH, Tile, entries_path, unbundle
@@ -51,8 +51,9 @@ class Head:
 class ReadLog:
     """A log as it was read.
 
-    `size` is how many entries it should have, `read` how many there are that nothing contradicts, and `roots` the log's heads on the
-    way by size: at the end of every block, of every full bundle, and at `read`.
+    `size` is how many entries it should have, and `read` how many there are that nothing contradicts; `root` is the head over these,
+    and `roots` are the heads on the way, by size: at the end of every block and of every full bundle, so that logs of one content have
+    them at the same sizes.
     """
 
     source: LogSource
@@ -60,6 +61,7 @@ class ReadLog:
     head: Head | None
     replay: Replay
     read: int = 0
+    root: bytes = EMPTY_ROOT
     roots: dict[int, bytes] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     status_root: bytes | None = None  # at the end, if the whole log could be replayed
@@ -73,6 +75,10 @@ class ReadLog:
     def is_whole(self) -> bool:
         """Whether everything was read, and nothing in it contradicts anything else in it."""
         return self.read == self.size and not self.findings
+
+    def root_at(self, size: int) -> bytes | None:
+        """Return the head of a size, if it is known."""
+        return self.root if size == self.read else self.roots.get(size)
 
     def evidence(self, entry: bytes | None = None) -> Evidence:
         """Return what this log has signed."""
@@ -160,8 +166,10 @@ class _Reading:
             self._hashes.append(each)
         if self._contradiction is None and (leaves != hashes or len(leaves) != width):
             self._contradict(_first_contradiction(start, width, entries, leaves, hashes))
-        for entry in entries if self._contradiction is None else entries[: self._contradiction.index - start]:
+        good = width if self._contradiction is None else max(0, self._contradiction.index - start)
+        for entry in entries[:good]:
             self._add(entry)
+        self._log.root = self._growth.root()
 
     def _contradict(self, contradiction: _Contradiction) -> None:
         if self._contradiction is None:
@@ -174,7 +182,7 @@ class _Reading:
         log.read = self._growth.size
         if self._replaying:
             self._replay(entry)
-        if log.read % TILE_WIDTH == 0 or log.read == log.size or _ends_block(entry):
+        if log.read % TILE_WIDTH == 0 or _ends_block(entry):
             log.roots[log.read] = self._growth.root()
 
     def _replay(self, entry: bytes) -> None:
@@ -213,9 +221,8 @@ class _Reading:
         if self._contradiction is not None:
             self._conclude_contradiction(signed)
             return
-        root = self._growth.root()
-        if signed is not None and root != signed:
-            log.find(Code.ROOT_DIFFERS, expected=root.hex(), found=signed.hex())
+        if signed is not None and log.root != signed:
+            log.find(Code.ROOT_DIFFERS, expected=log.root.hex(), found=signed.hex())
         if self._replaying:
             log.status_root = log.replay.status_root
             if log.size and not log.replay.at_head:

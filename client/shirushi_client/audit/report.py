@@ -29,7 +29,7 @@ class LogView:
     name: SourceName
     size: int
     read: int
-    root: bytes | None
+    root: bytes
     status_root: bytes | None
     cosigned_at: int | None
     agrees: bool
@@ -41,7 +41,7 @@ class LogView:
             "agrees": self.agrees,
             "cosigned_at": self.cosigned_at,
             "read": self.read,
-            "root": None if self.root is None else self.root.hex(),
+            "root": self.root.hex(),
             "size": self.size,
             "status_root": None if self.status_root is None else self.status_root.hex(),
         }
