@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import grpc
 from fabric_protos.common import common_pb2
@@ -19,7 +20,6 @@ from shirushi_core.fabric.identity import SigningIdentity
 from shirushi_node.ledger.clock import Clock
 from shirushi_node.ledger.endpoint import MESSAGE_OPTIONS
 from shirushi_node.witness.errors import DeliverError
-from shirushi_node.witness.settings import WitnessSettings
 
 ANSWER_SECONDS = 5.0
 """How long the peer has for its newest block."""
@@ -33,10 +33,36 @@ _KEEPALIVE = (
 )
 
 
+class DeliverSettings(Protocol):
+    """Whose peer is asked, for which ledger, and by whom; a witness's settings have it all."""
+
+    @property
+    def ledger(self) -> str: ...
+    @property
+    def identity(self) -> SigningIdentity: ...
+    @property
+    def peer(self) -> str: ...
+    @property
+    def peer_tls_roots(self) -> bytes: ...
+    @property
+    def peer_tls_name(self) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class PeerAccess:
+    """A peer's address (host:port), its TLS roots (PEM) and name, and the client identity that it lets read blocks."""
+
+    ledger: str
+    identity: SigningIdentity
+    peer: str
+    peer_tls_roots: bytes
+    peer_tls_name: str | None = None
+
+
 class Deliverer:
     """One peer's deliver service, over a connection that reconnects by itself; close it with close()."""
 
-    def __init__(self, settings: WitnessSettings, clock: Clock) -> None:
+    def __init__(self, settings: DeliverSettings, clock: Clock) -> None:
         self._ledger = settings.ledger
         self._peer = settings.peer
         self._identity = settings.identity
