@@ -10,7 +10,7 @@ from pathlib import Path
 from shirushi_client.audit.reconciliation import ListedBatch
 from shirushi_client.issuer.journal import Journal, State
 from shirushi_client.issuer.receipt_files import SUFFIX
-from shirushi_client.verifier.verifier import read_receipt
+from shirushi_client.verifier.reading import read_receipt
 from shirushi_core.errors import InvalidInputError, ShirushiError
 from shirushi_core.proofs import fields
 from shirushi_core.proofs.batch import MAX_BATCH_SIZE

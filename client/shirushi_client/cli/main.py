@@ -36,6 +36,7 @@ SUMMARIES = {
     "refresh": "Refresh receipts with the newest status from the members' witnesses.",
     "receipt": "Show what a receipt holds, and write it in other forms.",
     "policy": "Show, check, replace and export the trust policy.",
+    "audit": "Derive the members' logs anew, compare them, and reconcile them with a list.",
     "revoke": "Revoke a certificate for good.",
     "suspend": "Suspend a certificate until it is reinstated.",
     "reinstate": "Make a suspended certificate valid again.",
