@@ -14,7 +14,7 @@ from tests.support.contract_log import ContractLog, lively_log
 from tests.support.paper_log import KEYS, MEMBERS, trust_policy
 
 from shirushi_client.audit.audit import STALE_SECONDS, Auditor
-from shirushi_client.audit.findings import Code, Finding, Kind
+from shirushi_client.audit.findings import Code, Finding, Kind, SourceKind, SourceName
 from shirushi_client.audit.report import AuditReport, Outcome
 from shirushi_client.audit.sources import FolderSource
 from shirushi_client.audit.words import SENTENCES
@@ -305,6 +305,37 @@ class TestAForkedMember:
         honest = KEYS["gcom"].signatures(log.checkpoint(), NOW - 30)
         servers["haw"].seen["gcom"] = SignedNote(fork.to_text(), honest.signatures)
         assert (await audited(everyone(servers))).outcome is Outcome.CLEAN
+
+
+class TestOwnBlocks:
+    async def test_are_what_all_members_are_held_against(self, log: ContractLog, tmp_path: Path) -> None:
+        for path, data in files_of(log.entries).items():
+            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / path).write_bytes(data)
+        name = SourceName(SourceKind.BLOCKS, "haw", "ピア", "the peer of Haw")
+        index = index_of(log, "issuance", 1)
+        fork = log.but(index, None)
+        fork.roots = {size - (size > index): root for size, root in log.roots.items()}
+        sources = [*everyone(served(fork)), FolderSource(tmp_path, name)]
+        report = await audited(sources)
+        found = [each for each in report.findings if each.code is Code.LOGS_DIFFER]
+        assert [each.source.member_id for each in found if each.source] == list(MEMBERS)
+        assert {(each.index, each.other) for each in found} == {(index, name)}
+        assert [view.agrees for view in report.logs] == [False] * 5 + [True]
+        assert report.counts["iizuka-city"].batches == 323  # as the blocks have it
+
+    async def test_that_go_further_than_the_members_agree_with_them(
+        self, log: ContractLog, tmp_path: Path
+    ) -> None:
+        for path, data in files_of(log.entries).items():
+            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / path).write_bytes(data)
+        name = SourceName(SourceKind.BLOCKS, "haw", "ピア", "the peer of Haw")
+        behind = log.copy()
+        size = sorted(log.roots)[-2]
+        behind.entries, behind.roots = log.entries[:size], {size: log.roots[size]}
+        report = await audited([FolderSource(tmp_path, name), *everyone(served(behind))])
+        assert (report.outcome, report.findings) == (Outcome.CLEAN, ())
 
 
 class TestASignedHead:

@@ -273,7 +273,7 @@ class Auditor:
             policy_version=self._policy.version,
             policy_fingerprint=self._policy.fingerprint,
             checked_at=int(self._clock()),
-            logs=tuple(_view(log, agrees=log in reference) for log in logs),
+            logs=tuple(_view(log, agrees=log in reference if log.roots else None) for log in logs),
             findings=in_order(self._findings),
             counts=dict(replay.counts),
             batches=None if issuer is None else of_issuer,
@@ -288,7 +288,7 @@ def _share_replay(log: ReadLog, before: Sequence[ReadLog]) -> None:
             log.replay = other.replay = max(log.replay, other.replay, key=lambda replay: replay.size)
 
 
-def _view(log: ReadLog, *, agrees: bool) -> LogView:
+def _view(log: ReadLog, *, agrees: bool | None) -> LogView:
     head = log.head
     member = log.name.member_id
     return LogView(

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from shirushi_client.audit.reconciliation import ListedBatch
-from shirushi_client.issuer.journal import Journal, State
+from shirushi_client.issuer.journal import State, read_statements
 from shirushi_client.issuer.receipt_files import SUFFIX
 from shirushi_client.verifier.reading import read_receipt
 from shirushi_core.errors import InvalidInputError, ShirushiError
@@ -88,14 +88,13 @@ def _row(cells: dict[str, str]) -> tuple[bytes, ListedBatch]:
 
 
 def _journal(path: Path) -> dict[bytes, ListedBatch]:
-    with Journal(path) as journal:
-        return {
-            statement.batch_id: ListedBatch(
-                statement.size, statement.issuer, is_certain=state is not State.PREPARED
-            )
-            for state, statement in journal.statements()
-            if state is not State.REFUSED
-        }
+    return {
+        statement.batch_id: ListedBatch(
+            statement.size, statement.issuer, is_certain=state is not State.PREPARED
+        )
+        for state, statement in read_statements(path)
+        if state is not State.REFUSED
+    }
 
 
 def _receipts(folder: Path) -> dict[bytes, ListedBatch]:

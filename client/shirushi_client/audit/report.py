@@ -24,7 +24,10 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LogView:
-    """One log in a report. `read` is how far nothing contradicts it; `root` its head there; `cosigned_at` unix seconds."""
+    """One log in a report. `read` is how far nothing contradicts it; `root` its head there; `cosigned_at` unix seconds.
+
+    `agrees`: it is of the history that was gone by; None if too little of it could be read to tell.
+    """
 
     name: SourceName
     size: int
@@ -32,7 +35,7 @@ class LogView:
     root: bytes
     status_root: bytes | None
     cosigned_at: int | None
-    agrees: bool
+    agrees: bool | None
 
     def to_json(self) -> dict[str, Json]:
         """Return the JSON form."""

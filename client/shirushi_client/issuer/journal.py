@@ -19,7 +19,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
@@ -31,7 +31,7 @@ from typing import Any, Self
 from shirushi_client.hashing import FileDigest
 from shirushi_client.issuer.batch import Batch, restore_batch
 from shirushi_client.issuer.confirmed import ConfirmedEvidence
-from shirushi_core.errors import ShirushiError
+from shirushi_core.errors import InvalidInputError, ShirushiError
 from shirushi_core.proofs.anchor import IssuanceAnchor
 from shirushi_core.proofs.batch import MAX_BATCH_SIZE, BatchStatement
 from shirushi_core.proofs.canonical import decode, encode
@@ -235,11 +235,6 @@ class Journal:
             evidence=None if evidence is None else ConfirmedEvidence.from_bytes(evidence),
         )
 
-    def statements(self) -> Iterator[tuple[State, BatchStatement]]:
-        """Yield every batch's state and statement, oldest first, without what is secret in it."""
-        for state, statement in self._execute("SELECT state, statement FROM batches ORDER BY row"):
-            yield State(state), BatchStatement.from_json(decode(statement))
-
     def counts(self) -> Mapping[State, int]:
         """Return how many batches are in each state."""
         rows = self._execute("SELECT state, count(*) FROM batches GROUP BY state")
@@ -276,6 +271,22 @@ class Journal:
             yield
         except sqlite3.Error as error:
             raise JournalError(f"the issuer's journal {self._path} cannot be used: {error}") from error
+
+
+def read_statements(path: Path) -> list[tuple[State, BatchStatement]]:
+    """Return the batches of a journal, oldest first, without what is secret in it; raises JournalError.
+
+    Nothing is written, and whoever issues with the journal may go on meanwhile.
+    """
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            (version,) = database.execute("PRAGMA user_version").fetchone()
+            if version not in (1, _VERSION):
+                raise JournalError(f"{path}: expected a journal of version {_VERSION}, found {version}")
+            rows = database.execute("SELECT state, statement FROM batches ORDER BY row").fetchall()
+        return [(State(state), BatchStatement.from_json(decode(statement))) for state, statement in rows]
+    except (sqlite3.Error, ValueError, InvalidInputError) as error:
+        raise JournalError(f"{path} is not an issuer's journal: {error}") from error
 
 
 def _keys(document_type: str, digests: Iterable[bytes]) -> list[bytes]:

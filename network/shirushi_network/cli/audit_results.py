@@ -19,6 +19,7 @@ _OUTCOMES = {
     Outcome.DIFFERENCE: ("相違あり", "DIFFERENCE FOUND", "bold red"),
     Outcome.INCOMPLETE: ("一部確認できず", "NOT EVERYTHING COULD BE CHECKED", "bold yellow"),
 }
+_AGREES = {True: ("一致", "yes"), False: ("不一致", "NO"), None: ("—", "—")}
 _STYLES = {Kind.DIFFERENCE: "red", Kind.INCOMPLETE: "yellow"}
 
 
@@ -49,7 +50,7 @@ def _row(log: LogView, language: Language | None) -> tuple[str, ...]:
         read,
         shortened(log.root),
         day_and_time(log.cosigned_at),
-        _in(language, "一致", "yes") if log.agrees else _in(language, "不一致", "NO"),
+        _in(language, *_AGREES[log.agrees]),
     )
 
 
@@ -135,5 +136,5 @@ def _reconciled(
 
 def _in(language: Language | None, ja: str, en: str) -> str:
     if language is None:
-        return f"{ja} / {en}"
+        return ja if ja == en else f"{ja} / {en}"
     return ja if language is Language.JA else en
