@@ -4,64 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+import re
 from pathlib import Path
 
 import pytest
-from tests.support.anchors_ledger import START
-from tests.support.audited_logs import NOW, NoBar, ServedLog, audited, bundle_path, files_of, served
-from tests.support.contract_log import ContractLog, lively_log
-from tests.support.paper_log import KEYS, MEMBERS, trust_policy
+from tests.support.audited_logs import (
+    NOW,
+    NoBar,
+    ServedLog,
+    audited,
+    bundle_path,
+    everyone,
+    files_of,
+    index_of,
+    long_log,
+    served,
+    tampered,
+    the_one,
+    who_signed,
+)
+from tests.support.contract_log import ContractLog
+from tests.support.paper_log import MEMBERS, trust_policy
 
-from shirushi_client.audit.audit import STALE_SECONDS, Auditor
-from shirushi_client.audit.findings import Code, Finding, Kind, SourceKind, SourceName
-from shirushi_client.audit.report import AuditReport, Outcome
-from shirushi_client.audit.sources import FolderSource
+from shirushi_client.audit.audit import Auditor
+from shirushi_client.audit.findings import Code
+from shirushi_client.audit.report import Outcome
 from shirushi_client.audit.words import SENTENCES
-from shirushi_core.proofs.canonical import decode, encode
-from shirushi_core.proofs.checkpoint import Checkpoint
 from shirushi_core.proofs.log_entry import StatusEntry
-from shirushi_core.proofs.note import SignedNote
 from shirushi_core.proofs.tiles import bundle, unbundle
-from shirushi_core.proofs.trust_policy import KeyUse
-
-
-async def long_log() -> ContractLog:
-    """A lively log that goes on for three tiles, of which one is full."""
-    log = await lively_log()
-    for number in range(8):
-        await log.issue(*[f"type-{number}-{n}" for n in range(40)])
-    await log.change("later", log.city.change(1, 4, status="revoked", effective_at=START))
-    return log
 
 
 @pytest.fixture(scope="module")
 def log() -> ContractLog:
     return asyncio.run(long_log())
-
-
-def index_of(log: ContractLog, kind: str, number: int = 0) -> int:
-    return [n for n, entry in enumerate(log.entries) if f'"kind":"{kind}"'.encode() in entry][number]
-
-
-def everyone(servers: dict[str, ServedLog]) -> Sequence[ServedLog]:
-    return list(servers.values())
-
-
-def the_one(report: AuditReport) -> Finding:
-    (finding,) = report.findings
-    return finding
-
-
-def tampered(entry: bytes) -> bytes:
-    """An entry in canonical form that says something else."""
-    changed = decode(entry)
-    changed["anchor"]["statement"]["valid_until"] += 1  # type: ignore[call-overload,index,operator]
-    return encode(changed)
-
-
-def who_signed(finding: Finding) -> list[set[str]]:
-    return [{each.member_id for each in evidence.signatures} for evidence in finding.evidence]
 
 
 class TestFiveHonestMembers:
@@ -222,276 +197,15 @@ class TestALogThatAllMembersSign:
         }
 
 
-class TestAForkedMember:
-    async def test_is_found_at_the_first_entry_that_is_another(self, log: ContractLog) -> None:
-        index = index_of(log, "issuance", 270)
-        fork = log.but(index, log.entries[index].replace(b'"tx_id":"', b'"tx_id":"', 1))
-        other = decode(log.entries[index])
-        other["anchor"]["tx_id"] = "ab" * 32  # type: ignore[call-overload,index]
-        fork.entries[index] = encode(other)
-        servers = served(log)
-        servers["chaintope"] = ServedLog("chaintope", fork)
-        for each in servers.values():
-            each.seen = {}
-        report = await audited(everyone(servers))
-        finding = the_one(report)
-        assert (finding.code, finding.index) == (Code.LOGS_DIFFER, index)
-        assert (finding.source, finding.other) == (servers["chaintope"].name, servers["iizuka"].name)
-        assert [each.entry for each in finding.evidence] == [fork.entries[index], log.entries[index]]
-        assert who_signed(finding) == [{"chaintope"}, {"iizuka"}]
-        assert [view.agrees for view in report.logs] == [True, False, True, True, True]
-
-    async def test_that_is_behind_is_found_with_both_notes_at_its_size(self, log: ContractLog) -> None:
-        index = index_of(log, "revocation", 1)
-        size = next(each for each in sorted(log.roots) if each > index)
-        fork = log.but(index, None)
-        fork.entries = fork.entries[: size - 1]
-        fork.roots = {size - 1: fork.status_root}
-        servers = served(log)
-        servers["haw"] = ServedLog("haw", fork)
-        report = await audited(everyone(servers))
-        found = next(each for each in report.findings if each.code is Code.LOGS_DIFFER)
-        assert found.index == index
-        assert report.first_difference is not None
-        assert report.first_difference.index == index
-
-    async def test_whose_blocks_end_elsewhere_is_found_in_the_first_block(self, log: ContractLog) -> None:
-        fork = log.copy()
-        fork.entries = [log.entries[0], log.entries[2]]
-        fork.roots = {2: fork.status_root}
-        servers = served(log)
-        servers["haw"] = ServedLog("haw", fork)
-        report = await audited(everyone(servers))
-        found = next(each for each in report.findings if each.code is Code.LOGS_DIFFER)
-        assert (found.source, found.index) == (servers["haw"].name, 1)
-
-    async def test_that_shows_another_member_another_head_is_found_by_what_that_one_saw(
-        self, log: ContractLog
-    ) -> None:
-        servers = served(log)
-        size = sorted(log.roots)[-2]
-        fork = Checkpoint(log.checkpoint().origin, size, b"\x17" * 32)
-        servers["iizuka"].seen["gcom"] = KEYS["gcom"].signatures(fork, NOW - 30)
-        finding = the_one(await audited(everyone(servers)))
-        assert finding.code is Code.SIGNED_ANOTHER_HEAD
-        assert (finding.source, finding.other) == (servers["gcom"].name, servers["iizuka"].name)
-        assert who_signed(finding) == [{"gcom"}, {"gcom"}]
-
-    async def test_that_cannot_be_asked_is_found_by_what_others_saw(self, log: ContractLog) -> None:
-        servers = served(log)
-        servers["gcom"].down = True
-        fork = Checkpoint(log.checkpoint().origin, sorted(log.roots)[4], b"\x17" * 32)
-        servers["haw"].seen["gcom"] = KEYS["gcom"].signatures(fork, NOW - 30)
-        report = await audited(everyone(servers))
-        assert [each.code for each in report.findings] == [Code.SIGNED_ANOTHER_HEAD, Code.MEMBER_UNREACHABLE]
-        assert report.outcome is Outcome.DIFFERENCE
-
-    async def test_that_went_back_to_a_smaller_head_is_found_by_what_others_saw(
-        self, log: ContractLog
-    ) -> None:
-        servers = served(log)
-        size = sorted(log.roots)[-2]
-        behind = log.copy()
-        behind.entries, behind.roots = log.entries[:size], {size: log.roots[size]}
-        servers["kaguya"] = ServedLog("kaguya", behind, signed_at=NOW - 5)
-        report = await audited(everyone(servers))
-        assert {each.code for each in report.findings} == {Code.SIGNED_BACKWARDS}
-        assert {each.source for each in report.findings} == {servers["kaguya"].name}
-
-    async def test_is_not_accused_by_a_note_that_it_did_not_sign(self, log: ContractLog) -> None:
-        servers = served(log)
-        fork = Checkpoint(log.checkpoint().origin, len(log.entries), b"\x17" * 32)
-        servers["iizuka"].seen["gcom"] = KEYS["iizuka"].signatures(fork, NOW - 30)
-        honest = KEYS["gcom"].signatures(log.checkpoint(), NOW - 30)
-        servers["haw"].seen["gcom"] = SignedNote(fork.to_text(), honest.signatures)
-        assert (await audited(everyone(servers))).outcome is Outcome.CLEAN
-
-
-class TestOwnBlocks:
-    async def test_are_what_all_members_are_held_against(self, log: ContractLog, tmp_path: Path) -> None:
-        for path, data in files_of(log.entries).items():
-            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / path).write_bytes(data)
-        name = SourceName(SourceKind.BLOCKS, "haw", "ピア", "the peer of Haw")
-        index = index_of(log, "issuance", 1)
-        fork = log.but(index, None)
-        fork.roots = {size - (size > index): root for size, root in log.roots.items()}
-        sources = [*everyone(served(fork)), FolderSource(tmp_path, name)]
-        report = await audited(sources)
-        found = [each for each in report.findings if each.code is Code.LOGS_DIFFER]
-        assert [each.source.member_id for each in found if each.source] == list(MEMBERS)
-        assert {(each.index, each.other) for each in found} == {(index, name)}
-        assert [view.agrees for view in report.logs] == [False] * 5 + [True]
-        assert report.counts["iizuka-city"].batches == 323  # as the blocks have it
-
-    async def test_that_go_further_than_the_members_agree_with_them(
-        self, log: ContractLog, tmp_path: Path
-    ) -> None:
-        for path, data in files_of(log.entries).items():
-            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / path).write_bytes(data)
-        name = SourceName(SourceKind.BLOCKS, "haw", "ピア", "the peer of Haw")
-        behind = log.copy()
-        size = sorted(log.roots)[-2]
-        behind.entries, behind.roots = log.entries[:size], {size: log.roots[size]}
-        report = await audited([FolderSource(tmp_path, name), *everyone(served(behind))])
-        assert (report.outcome, report.findings) == (Outcome.CLEAN, ())
-
-
-class TestASignedHead:
-    async def test_whose_root_its_tiles_do_not_have_is_found_with_who_signed_which(
-        self, log: ContractLog
-    ) -> None:
-        servers = served(log)
-        bent = Checkpoint(log.checkpoint().origin, len(log.entries), b"\x66" * 32)
-        servers["haw"].checkpoint = bent
-        report = await audited(everyone(servers))
-        finding = next(each for each in report.findings if each.code is Code.ROOT_DIFFERS)
-        assert (finding.source, finding.other) == (servers["haw"].name, servers["iizuka"].name)
-        assert (finding.expected, finding.found) == (log.checkpoint().root.hex(), "66" * 32)
-        assert who_signed(finding) == [{"haw"}, {"iizuka"}]
-        notes = [each.note for each in finding.evidence]
-        assert [note.text for note in notes if note] == [bent.to_text(), log.checkpoint().to_text()]
-
-    async def test_of_another_ledger_is_not_read_any_further(self, log: ContractLog) -> None:
-        servers = served(log)
-        servers["haw"].checkpoint = Checkpoint("shirushi/elsewhere", 3, b"\x66" * 32)
-        finding = the_one(await audited(everyone(servers)))
-        assert (finding.code, finding.found) == (Code.CHECKPOINT_OTHER_LOG, "shirushi/elsewhere")
-        assert servers["haw"].asked == []
-
-    async def test_with_a_signature_that_does_not_hold_is_found(self, log: ContractLog) -> None:
-        class Bent(ServedLog):
-            async def note(self, size: int | None = None) -> SignedNote:
-                other = KEYS["haw"].signatures(self.log.checkpoint(sorted(self.log.roots)[0]), NOW - 10)
-                return SignedNote(self.log.checkpoint().to_text(), other.signatures)
-
-        servers = served(log)
-        servers["haw"] = Bent("haw", log)
-        report = await audited(everyone(servers))
-        assert [each.code for each in report.findings] == [
-            Code.CHECKPOINT_BAD_SIGNATURE,
-            Code.CHECKPOINT_NOT_SIGNED,
-        ]
-
-    async def test_by_another_members_key_is_not_signed(self, log: ContractLog) -> None:
-        class Borrowed(ServedLog):
-            async def note(self, size: int | None = None) -> SignedNote:
-                return KEYS["gcom"].signatures(self.log.checkpoint(), NOW - 10)
-
-        servers = served(log)
-        servers["haw"] = Borrowed("haw", log)
-        finding = the_one(await audited(everyone(servers)))
-        assert (finding.code, finding.kind) == (Code.CHECKPOINT_NOT_SIGNED, Kind.INCOMPLETE)
-
-    async def test_says_with_which_keys_and_when_it_was_signed(self, log: ContractLog) -> None:
-        servers = served(log)
-        servers["haw"].signed_at = NOW - STALE_SECONDS - 1
-        finding = the_one(await audited(everyone(servers)))
-        uses = {each.use: each.time for each in finding.evidence[0].signatures}
-        at = NOW - STALE_SECONDS - 1
-        assert uses == {KeyUse.LOG: None, KeyUse.COSIGNER: at, KeyUse.BLS: at // 60 * 60}
-
-    async def test_under_a_forged_proof_of_consistency_is_found(self, log: ContractLog) -> None:
-        servers = served(log)
-        servers["haw"].path = [bytes(32)]
-        finding = the_one(await audited(everyone(servers)))
-        assert (finding.code, finding.source) == (Code.PROOF_FORGED, servers["haw"].name)
-
-
-class TestWhatCouldNotBeLookedAt:
-    async def test_a_stale_member_is_named(self, log: ContractLog) -> None:
-        servers = served(log)
-        servers["haw"].signed_at = NOW - STALE_SECONDS - 1
-        report = await audited(everyone(servers))
-        assert (report.outcome, the_one(report).code) == (Outcome.INCOMPLETE, Code.CHECKPOINT_STALE)
-        assert the_one(report).found == str(STALE_SECONDS + 1)
-
-    async def test_a_clock_that_is_ahead_is_named(self, log: ContractLog) -> None:
-        servers = served(log)
-        servers["haw"].signed_at = NOW + 400
-        assert the_one(await audited(everyone(servers))).code is Code.CHECKPOINT_AHEAD
-
-    async def test_an_unreachable_member_is_named_and_the_others_are_audited(self, log: ContractLog) -> None:
-        servers = served(log)
-        servers["haw"].down = True
-        report = await audited(everyone(servers))
-        assert (report.outcome, the_one(report).code) == (Outcome.INCOMPLETE, Code.MEMBER_UNREACHABLE)
-        assert [view.name.member_id for view in report.logs] == [each for each in MEMBERS if each != "haw"]
-
-    @pytest.mark.parametrize(("path", "index"), [("tile/0/000", 0), ("tile/entries/000", 0), (None, 256)])
-    async def test_a_log_that_breaks_off_is_named_with_how_far_it_was_read(
-        self, log: ContractLog, path: str | None, index: int
-    ) -> None:
-        servers = served(log)
-        servers["haw"].breaks_at = path or bundle_path(log, 300)
-        report = await audited(everyone(servers))
-        assert (the_one(report).code, the_one(report).index) == (Code.LOG_UNREADABLE, index)
-        assert [view.read for view in report.logs if view.name.member_id == "haw"] == [index]
-
-    async def test_does_not_hide_a_difference(self, log: ContractLog) -> None:
-        servers = served(log)
-        servers["haw"].down = True
-        servers["gcom"].files = {"tile/1/000.p/1": bytes(32)}
-        report = await audited(everyone(servers))
-        assert report.outcome is Outcome.DIFFERENCE
-        assert [each.code for each in report.findings] == [Code.TILE_FORGED, Code.MEMBER_UNREACHABLE]
-
-
-class TestAFolderOfTiles:
-    @staticmethod
-    def mirror(folder: Path, log: ContractLog, signers: Sequence[str] = MEMBERS[:3]) -> FolderSource:
-        for path, data in files_of(log.entries).items():
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_bytes(data)
-        if signers:
-            note = log.head(NOW - 5000, signers).note
-            (folder / "checkpoint").write_bytes(note.to_text().encode())
-        return FolderSource(folder)
-
-    async def test_is_audited_by_itself(self, log: ContractLog, tmp_path: Path) -> None:
-        report = await audited([self.mirror(tmp_path, log)])
-        assert (report.outcome, report.logs[0].read) == (Outcome.CLEAN, len(log.entries))
-
-    async def test_with_too_few_signers_is_said_to_be_so(self, log: ContractLog, tmp_path: Path) -> None:
-        report = await audited([self.mirror(tmp_path, log, MEMBERS[:2])])
-        assert the_one(report).code is Code.CHECKPOINT_NOT_SIGNED
-        assert "2 members" in the_one(report).found
-
-    async def test_without_a_checkpoint_is_replayed_and_held_against_the_members(
-        self, log: ContractLog, tmp_path: Path
-    ) -> None:
-        report = await audited([self.mirror(tmp_path, log, ()), *everyone(served(log))])
-        assert the_one(report).code is Code.CHECKPOINT_MISSING
-        assert all(view.agrees for view in report.logs)
-
-    async def test_that_is_damaged_is_found(self, log: ContractLog, tmp_path: Path) -> None:
-        source = self.mirror(tmp_path, log)
-        (tmp_path / "tile/0/000").write_bytes(bytes(8192))
-        assert the_one(await audited([source])).code is Code.TILE_FORGED
-        (tmp_path / "tile/0/000").unlink()
-        assert the_one(await audited([source])).code is Code.LOG_UNREADABLE
-
-    async def test_that_has_grown_beyond_its_checkpoint_is_read_up_to_it(
-        self, log: ContractLog, tmp_path: Path
-    ) -> None:
-        source = self.mirror(tmp_path, log)
-        size = sorted(log.roots)[3]
-        note = log.head(NOW, MEMBERS, size=size).note
-        (tmp_path / "checkpoint").write_bytes(note.to_text().encode())
-        report = await audited([source])
-        assert (report.outcome, report.logs[0].read) == (Outcome.CLEAN, size)
-
-    async def test_with_a_checkpoint_that_is_none_is_said_to_be_so(
-        self, log: ContractLog, tmp_path: Path
-    ) -> None:
-        source = self.mirror(tmp_path, log)
-        (tmp_path / "checkpoint").write_bytes(b"hello\n")
-        assert the_one(await audited([source])).code is Code.CHECKPOINT_NOT_SIGNED
-
-
 def test_every_code_has_its_sentences() -> None:
     assert set(SENTENCES) == set(Code)
     for ja, en in SENTENCES.values():
         assert ja.endswith("。")
         assert en.endswith(".")
+
+
+def test_every_code_is_in_the_auditors_guide() -> None:
+    guide = Path(__file__).parents[2] / "docs" / "auditors.md"
+    rows = [line.split("|")[1] for line in guide.read_text().splitlines() if line.startswith("| `")]
+    documented = {each for row in rows for each in re.findall(r"`([A-Z_]+)`", row)}
+    assert documented == set(Code)

@@ -6,14 +6,17 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from tests.support.anchors_ledger import START
+from tests.support.contract_log import ContractLog, lively_log
 from tests.support.paper_log import BEGIN, KEYS, MEMBERS, PaperLog, trust_policy
 
 from shirushi_client.audit.audit import Auditor, ListToReconcile
-from shirushi_client.audit.findings import SourceKind, SourceName
+from shirushi_client.audit.findings import Finding, SourceKind, SourceName
 from shirushi_client.audit.report import AuditReport
 from shirushi_client.audit.sources import LogSource
 from shirushi_client.witness_client import NotThereError, WitnessError
 from shirushi_core.proofs import merkle
+from shirushi_core.proofs.canonical import decode, encode
 from shirushi_core.proofs.checkpoint import Checkpoint
 from shirushi_core.proofs.growth import Growth
 from shirushi_core.proofs.note import SignedNote
@@ -116,3 +119,36 @@ async def audited(
     """Audit sources under the trust policy of the members on paper."""
     auditor = Auditor(trust_policy(), lambda: NOW, NoBar().watch)
     return await auditor.audit(sources, listed=listed, issuer=issuer)
+
+
+async def long_log() -> ContractLog:
+    """A lively log that goes on for three tiles, of which one is full."""
+    log = await lively_log()
+    for number in range(8):
+        await log.issue(*[f"type-{number}-{n}" for n in range(40)])
+    await log.change("later", log.city.change(1, 4, status="revoked", effective_at=START))
+    return log
+
+
+def index_of(log: ContractLog, kind: str, number: int = 0) -> int:
+    return [n for n, entry in enumerate(log.entries) if f'"kind":"{kind}"'.encode() in entry][number]
+
+
+def everyone(servers: dict[str, ServedLog]) -> Sequence[ServedLog]:
+    return list(servers.values())
+
+
+def the_one(report: AuditReport) -> Finding:
+    (finding,) = report.findings
+    return finding
+
+
+def tampered(entry: bytes) -> bytes:
+    """An entry in canonical form that says something else."""
+    changed = decode(entry)
+    changed["anchor"]["statement"]["valid_until"] += 1  # type: ignore[call-overload,index,operator]
+    return encode(changed)
+
+
+def who_signed(finding: Finding) -> list[set[str]]:
+    return [{each.member_id for each in evidence.signatures} for evidence in finding.evidence]
