@@ -168,3 +168,25 @@ def test_a_receipt_under_two_heads_is_brought_under_one_for_the_compact_form(
     assert run("receipt", "compact", receipt, "--out", out, "--without-status").exit_code == 0
     assert run("refresh", receipt, "--compact").exit_code == 0
     assert run("receipt", "compact", receipt, "--out", out).exit_code == 0
+
+
+def test_a_certificate_is_verified_offline_by_its_compact_receipt(
+    witnesses: dict[str, PaperWitness], run: Run, receipt: Path, tmp_path: Path, data: Path
+) -> None:
+    certificate = tmp_path / "certificate.pdf"
+    certificate.write_bytes("所得証明書 2".encode())
+    run("refresh", receipt, "--compact")
+    out = tmp_path / "x.cbor"
+    run("receipt", "compact", receipt, "--out", out)
+    options = ("--policy", data / "trust-policy.json", "--offline", "--json", "--receipt", out)
+    report = json.loads(run("verify", certificate, *options).stdout)
+    codes = {check["name"]: check["code"] for check in report["checks"]}
+    assert codes["file_intact"] == "FILE_INTACT_PROVED"
+    assert codes["confirmed_by_members"] == "CONFIRMED_BY_MEMBERS_SIGNED"
+    assert codes["status"] == "STATUS_VALID"
+    certificate.write_bytes(b"another")
+    changed = run("verify", certificate, *options)
+    assert changed.exit_code == 1
+    assert json.loads(changed.stdout)["checks"][0]["code"] == "FILE_INTACT_PATH_BROKEN"
+    out.write_bytes(out.read_bytes()[:-1])
+    assert "is no receipt" in one_sentence(run("verify", certificate, *options))

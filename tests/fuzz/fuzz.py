@@ -7,9 +7,11 @@ receipt that is found valid.
 from __future__ import annotations
 
 import dataclasses
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -31,6 +33,7 @@ with atheris.instrument_imports(include=["shirushi_core", "shirushi_client"]):
     from shirushi_client.hashing import FileDigest
     from shirushi_client.verifier.offline_verifier import OfflineVerifier
     from shirushi_core.errors import ShirushiError
+    from shirushi_core.proofs.canonical import encode
     from shirushi_core.proofs.checkpoint import sign_as_log
     from shirushi_core.proofs.compact import from_compact, to_compact
     from shirushi_core.proofs.log_evidence import Head
@@ -44,9 +47,9 @@ with atheris.instrument_imports(include=["shirushi_core", "shirushi_client"]):
 NOW = BEGIN + 1000
 
 
-def complete_receipt() -> Receipt:
+def complete_receipt(size: int, number: int) -> Receipt:
     """A receipt with everything that one can hold."""
-    batch = build_batch(5)
+    batch = build_batch(size)
     log = PaperLog()
     log.add_block(issuers=[issuer_record()])
     checkpoint = log.add_block(anchors=[batch.anchor])
@@ -54,7 +57,7 @@ def complete_receipt() -> Receipt:
     lines = (sign_as_log(checkpoint, KEYS["haw"].log), *signed.note.signatures)
     certificate = quorum_certificate(checkpoint, [KEYS[each] for each in MEMBERS[:3]], BEGIN + 900)
     head = Head(SignedNote(signed.note.text, lines), certificate)
-    receipt = batch.receipts[2]
+    receipt = batch.receipts[number]
     batch_id = batch.anchor.statement.batch_id
     return dataclasses.replace(
         receipt,
@@ -63,7 +66,8 @@ def complete_receipt() -> Receipt:
     )
 
 
-RECEIPT = complete_receipt()
+RECEIPT = complete_receipt(5, 2)
+OTHER_BYTES = complete_receipt(6, 1).to_bytes()
 DIGEST = FileDigest(RECEIPT.certificate_sha256, RECEIPT.certificate_size)
 RECEIPT_BYTES = RECEIPT.to_bytes()
 COMPACT_BYTES = to_compact(RECEIPT)
@@ -76,6 +80,58 @@ def verify_receipt(data: bytes) -> None:
     verdict = VERIFIER.verify_digest(DIGEST, Receipt.from_bytes(data)).verdict
     if verdict is Verdict.VALID and data != RECEIPT_BYTES:
         raise AssertionError("a changed receipt is valid")
+
+
+def verify_changed_fields(data: bytes) -> None:
+    """A receipt with up to four fields changed, taken out, or taken from another receipt is not valid either.
+
+    But for what a receipt may do without: the issuer's record where the policy names the seal, and the quorum certificate
+    where there are cosignatures enough.
+    """
+    provider = atheris.FuzzedDataProvider(data)
+    value, other = json.loads(RECEIPT_BYTES), json.loads(OTHER_BYTES)
+    for _ in range(provider.ConsumeIntInRange(1, 4)):
+        _change(provider, value, other)
+    receipt = Receipt.from_bytes(encode(value) + b"\n")
+    verdict = VERIFIER.verify_digest(DIGEST, receipt).verdict
+    if verdict is Verdict.VALID and _needed(receipt) != _needed(RECEIPT):
+        raise AssertionError("a changed receipt is valid")
+
+
+def _needed(receipt: Receipt) -> Receipt:
+    if receipt.log is None:
+        return receipt
+    log = dataclasses.replace(receipt.log, head=Head(receipt.log.head.note), issuer=None)
+    return dataclasses.replace(receipt, log=log)
+
+
+def _change(provider: Any, value: Any, other: Any) -> None:
+    """Change one field somewhere below an object or array; `other` is the same place of another receipt."""
+    while isinstance(value, (dict, list)) and value:
+        keys = list(value) if isinstance(value, dict) else list(range(len(value)))
+        key = keys[provider.ConsumeIntInRange(0, len(keys) - 1)]
+        below = value[key]
+        has_other = (isinstance(other, dict) and key in other) or (
+            isinstance(other, list) and isinstance(key, int) and key < len(other)
+        )
+        if isinstance(below, (dict, list)) and below and provider.ConsumeProbability() < 0.8:
+            value, other = below, other[key] if has_other else None
+            continue
+        choice = provider.ConsumeIntInRange(0, 3)
+        if choice == 0 and isinstance(value, dict):
+            del value[key]
+        elif choice == 1 and has_other:
+            value[key] = other[key]
+        elif isinstance(below, int):
+            value[key] = below + provider.ConsumeIntInRange(-5, 5)
+        elif isinstance(below, str) and below:
+            at = provider.ConsumeIntInRange(0, len(below) - 1)
+            value[key] = (
+                below[:at] + provider.PickValueInList(list("0123456789abcdefAZ+/=\n ")) + below[at + 1 :]
+            )
+        else:
+            value[key] = provider.PickValueInList([None, 0, "", [], {}])
+        return
 
 
 def verify_compact(data: bytes) -> None:
@@ -115,6 +171,7 @@ def _answer() -> bytes:
 
 TARGETS: dict[str, tuple[Callable[[bytes], object], bytes]] = {
     "receipt": (verify_receipt, RECEIPT_BYTES),
+    "fields": (verify_changed_fields, bytes(64)),
     "compact": (verify_compact, COMPACT_BYTES),
     "policy": (lambda data: parse_trusted(data, NOW), POLICY_BYTES),
     "note": (read_note, RECEIPT.log.head.note.to_text().encode() if RECEIPT.log else b""),

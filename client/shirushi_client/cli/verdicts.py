@@ -10,7 +10,7 @@ from rich.text import Text
 from shirushi_client.cli.options import Language
 from shirushi_client.cli.output import console, moment, table
 from shirushi_client.verifier.report import MemberView, Mode, Report
-from shirushi_core.proofs.report import Check, Result, Verdict
+from shirushi_core.proofs.report import Check, CheckName, Result, Verdict
 
 CODES_WIDTH = 110
 """Columns from which on there is room for the checks' codes beside their sentences."""
@@ -118,6 +118,8 @@ def _said(member: MemberView) -> tuple[str, str]:
 def _sentence(report: Report, language: Language | None) -> str:
     """Say in one sentence what a verdict means for whoever holds the certificate."""
     wrong = [check for check in report.checks if check.result is _DECIDING.get(report.verdict)]
+    # Where too few members confirm, much else is open, and only because of that.
+    wrong.sort(key=lambda check: check.name is not CheckName.CONFIRMED_BY_MEMBERS)
     as_of = moment(report.judged_at if report.judged_at != report.checked_at else report.status_as_of)
     match report.verdict:
         case Verdict.VALID:

@@ -16,7 +16,7 @@ from pathlib import Path
 from shirushi_client.hashing import FileDigest, digest_file
 from shirushi_client.verifier.offline_checks import Demand, run_offline_checks
 from shirushi_client.verifier.proved import EvidenceJudge, Judged, JudgedBatch, JudgedHead, Proof
-from shirushi_client.verifier.reading import read_receipt, receipt_if_valid
+from shirushi_client.verifier.reading import read_receipt_of, receipt_if_valid
 from shirushi_client.verifier.report import EvidenceView, HeadView, MemberView, Mode, Report
 from shirushi_core.proofs.issuer import IssuerRecord
 from shirushi_core.proofs.receipt import Receipt
@@ -36,8 +36,9 @@ class OfflineVerifier:
 
     def verify(self, file: Path, receipt_file: Path, demand: Demand = NOTHING_ASKED) -> Report:
         """Verify a file with its receipt file; raises CertificateFileError, ReceiptFileError."""
-        receipt = read_receipt(receipt_file)
-        return self.verify_digest(digest_file(str(file), follow_links=True), receipt, demand, name=file.name)
+        digest = digest_file(str(file), follow_links=True)
+        receipt = read_receipt_of(receipt_file, digest)
+        return self.verify_digest(digest, receipt, demand, name=file.name)
 
     def verify_digest(
         self,

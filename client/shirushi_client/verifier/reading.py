@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from shirushi_client.hashing import FileDigest
 from shirushi_client.verifier.report import Report
 from shirushi_core.errors import InvalidInputError, ShirushiError
+from shirushi_core.proofs.compact import COMPACT_BEGINNING, from_compact
 from shirushi_core.proofs.receipt import MAX_RECEIPT_BYTES, Receipt
 from shirushi_core.proofs.report import Result, Verdict
 
@@ -44,14 +46,32 @@ def receipt_if_valid(report: Report) -> Receipt:
 
 def read_receipt(path: Path) -> Receipt:
     """Read a receipt file; raises ReceiptFileError."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_RECEIPT_BYTES + 1)
-    except OSError as error:
-        raise ReceiptFileError(
-            f"the receipt {path} cannot be read: {(error.strerror or 'error').lower()}"
-        ) from error
+    data = _read(path)
     try:
         return Receipt.from_bytes(data)
     except InvalidInputError as error:
         raise ReceiptFileError(f"{path} is no receipt: {error}") from error
+
+
+def read_receipt_of(path: Path, digest: FileDigest) -> Receipt:
+    """Read the receipt of a file, in its JSON or its compact form; raises ReceiptFileError.
+
+    A compact one does not say of which file it is: whether of this one, the checks find out.
+    """
+    data = _read(path)
+    try:
+        if data.startswith(COMPACT_BEGINNING):
+            return from_compact(data, digest.sha256, digest.size)
+        return Receipt.from_bytes(data)
+    except InvalidInputError as error:
+        raise ReceiptFileError(f"{path} is no receipt: {error}") from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_RECEIPT_BYTES + 1)
+    except OSError as error:
+        raise ReceiptFileError(
+            f"the receipt {path} cannot be read: {(error.strerror or 'error').lower()}"
+        ) from error

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from shirushi_client.hashing import FileDigest, digest_file
 from shirushi_client.verifier.offline_verifier import OfflineVerifier
-from shirushi_client.verifier.reading import read_receipt
+from shirushi_client.verifier.reading import read_receipt_of
 from shirushi_client.verifier.report import Mode, Report
 from shirushi_client.verifier.verification_plan import (
     Plan,
@@ -42,8 +42,8 @@ class Certificate:
     @classmethod
     def read(cls, file: Path, receipt_file: Path, name: str | None = None) -> Self:
         """Read a file and its receipt; raises CertificateFileError, ReceiptFileError."""
-        receipt = read_receipt(receipt_file)
-        return cls(name or file.name, digest_file(str(file), follow_links=True), receipt)
+        digest = digest_file(str(file), follow_links=True)
+        return cls(name or file.name, digest, read_receipt_of(receipt_file, digest))
 
 
 class Refresher(Protocol):

@@ -51,6 +51,9 @@ MAX_COMPACT_BYTES = 4096
 QR_BYTES = 2953
 """What one QR code holds at most: version 40, level L, bytes."""
 
+COMPACT_BEGINNING = b"\x98\x18"
+"""The first bytes of every compact receipt, an array of 24 values; no JSON begins so."""
+
 _PARTS = 24
 _STATUS_PARTS = 5
 _RECORD_PARTS = 7
