@@ -30,5 +30,13 @@ def test_a_short_run_gives_a_report_without_failures(
     assert report["machine"]["packages"]["shirushi"]
 
 
+def test_verifying_is_measured_cold_and_with_a_head_seen_before() -> None:
+    run = shirushi("bench", "verify", "--cold", "12", "--cached", "20", "--json")
+    assert run.exit_code == 0
+    cold, cached = json.loads(run.out)["measurements"]
+    assert [(each["count"], each["failures"]) for each in (cold, cached)] == [(12, 0), (20, 0)]
+    assert cold["parameters"]["heads"] > cached["parameters"]["heads"] == 1
+
+
 def test_quantiles_are_of_the_durations_in_milliseconds() -> None:
     assert quantiles_ms([i / 1000 for i in range(1, 101)]) == {"p50": 51.0, "p95": 96.0, "p99": 100.0}
