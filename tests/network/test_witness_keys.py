@@ -146,22 +146,25 @@ def test_one_that_is_spoilt_is_named(home: Path, name: str, content: bytes | Non
         load_witness_secrets(home)
 
 
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("members")
+    for member in (CITY, OTHER):
+        create_member(root, member, now=NOW)
+    return root
+
+
+@pytest.fixture(scope="module")
+def city(root: Path) -> PublicBundle:
+    return local_bundle(root, CITY)
+
+
+@pytest.fixture(scope="module")
+def other(root: Path) -> PublicBundle:
+    return local_bundle(root, OTHER)
+
+
 class TestInTheBundle:
-    @pytest.fixture(scope="class")
-    def root(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
-        root = tmp_path_factory.mktemp("members")
-        for member in (CITY, OTHER):
-            create_member(root, member, now=NOW)
-        return root
-
-    @pytest.fixture(scope="class")
-    def city(self, root: Path) -> PublicBundle:
-        return local_bundle(root, CITY)
-
-    @pytest.fixture(scope="class")
-    def other(self, root: Path) -> PublicBundle:
-        return local_bundle(root, OTHER)
-
     def test_keys_and_proofs_are_in_the_file_and_change_its_fingerprint(
         self, city: PublicBundle, other: PublicBundle
     ) -> None:

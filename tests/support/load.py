@@ -129,9 +129,7 @@ class Load:
         self.verdicts.append(report.verdict)
         reasons = [check.code for check in report.checks if check.result in (Result.FAIL, Result.UNKNOWN)]
         if reasons:
-            problems = [
-                each.answers.problem for each in report.members if each.answers and each.answers.problem
-            ]
+            problems = [each.problem for each in report.members if each.problem]
             self.troubles.append(f"{report.verdict}: {reasons} {problems}")
 
     async def _note(self, what: Callable[[], None]) -> None:
