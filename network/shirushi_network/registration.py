@@ -13,6 +13,7 @@ from typing import cast
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from fabric_protos.peer import transaction_pb2
 
 from shirushi_client.gateway import (
     CallOptions,
@@ -64,7 +65,7 @@ async def register_city(layout: Layout, topology: Topology) -> None:
     city = topology.member(topology.issuer.member)
     record = city_record(layout, city, topology.issuer.id)
     others = [member for member in members_here(layout, topology.members) if member != city]
-    last: GatewayError | None = None
+    last: GatewayError | CommitError | None = None
     try:
         async with asyncio.timeout(REGISTRATION_SECONDS):
             while True:
@@ -72,6 +73,11 @@ async def register_city(layout: Layout, topology: Topology) -> None:
                     await _register(layout, topology, record, [city, *others])
                     return
                 except GatewayError as error:
+                    last = error
+                except CommitError as error:
+                    # A peer that lagged behind endorsed it over a state that has changed since.
+                    if error.code != int(transaction_pb2.MVCC_READ_CONFLICT):
+                        raise
                     last = error
                 await asyncio.sleep(RETRY_SECONDS)
     except (CommitError, TimeoutError) as error:
