@@ -64,27 +64,27 @@ def refresh(
     trusted = read_policy(policy or data_folder(data) / FILE_NAME)
     receipts = [(receipt_path(path), load(path)) for path in paths]
     refreshed = asyncio.run(_refresh(trusted, receipts, compact))
-    heads, now = HeadVerifier(trusted), _NO_LIMIT
-    rows: list[tuple[str, str, str, int]] = []
+    heads = HeadVerifier(trusted)
+    rows: list[tuple[str, str, tuple[str, ...], int]] = []
     for (path, _), receipt in zip(receipts, refreshed, strict=True):
         evidence = receipt.status
         head = None if evidence is None else evidence.head or (receipt.log and receipt.log.head)
         if evidence is None or not head:
             raise WitnessError(f"the receipt {path} was not refreshed: the witnesses proved no status")
-        confirmation = heads.verify(head, now)
+        confirmation = heads.verify(head, _NO_LIMIT)
         record = effective_status(evidence.statuses.batch, evidence.statuses.certificate)
         status = Status.VALID if record is None else record.status
-        rows.append((str(path), status.value, ", ".join(confirmation.members), confirmation.as_of or 0))
+        rows.append((str(path), status.value, confirmation.members, confirmation.as_of or 0))
     if as_json:
         documents: list[Json] = [
-            {"as_of": as_of, "confirmed_by": members.split(", "), "receipt": path, "status": status}
+            {"as_of": as_of, "confirmed_by": list(members), "receipt": path, "status": status}
             for path, status, members, as_of in rows
         ]
         print_json({"format": FORMAT, "refreshed": documents})
         return
     show_rows(
         ("receipt", "status", "as of", "confirmed by"),
-        [(path, status, moment(as_of), members) for path, status, members, as_of in rows],
+        [(path, status, moment(as_of), ", ".join(members)) for path, status, members, as_of in rows],
         wrapped=("receipt", "confirmed by"),
     )
     say(f"{len(rows)} refreshed")

@@ -20,6 +20,7 @@ from shirushi_core.proofs.merkle import HASH_SIZE, ProofError
 from shirushi_core.proofs.status import StatusRecord
 from shirushi_core.proofs.status_tree import (
     EMPTY,
+    NodeReader,
     NodeStore,
     Reader,
     StatusProof,
@@ -87,7 +88,7 @@ def set_status(store: NodeStore, root: bytes, record: StatusRecord) -> bytes:
     return insert(store, root, record.batch_id, value)
 
 
-def prove_statuses(store: NodeStore, root: bytes, batch_id: bytes, commitment: bytes) -> StatusesProof:
+def prove_statuses(store: NodeReader, root: bytes, batch_id: bytes, commitment: bytes) -> StatusesProof:
     """Return the proof of what a tree says of a certificate; raises ProofError if a node is missing from the store."""
     batch = prove(store, root, batch_id)
     if batch.found is None or batch.found[0] != batch_id:
@@ -114,7 +115,7 @@ def verify_statuses(
     return own, verify_status(proof.certificate, certificates, commitment)
 
 
-def _of_batch(store: NodeStore, proof: StatusProof, batch_id: bytes) -> tuple[bytes, bytes]:
+def _of_batch(store: NodeReader, proof: StatusProof, batch_id: bytes) -> tuple[bytes, bytes]:
     if proof.found is None or proof.found[0] != batch_id:
         return EMPTY, EMPTY
     data = store.get(proof.found[1])

@@ -32,11 +32,15 @@ _STORED = 1 + 2 * HASH_SIZE
 _ABSENT, _OTHER, _PRESENT = 0, 1, 2
 
 
-class NodeStore(Protocol):
-    """Where nodes are kept, by their hash; what is put is there for good."""
+class NodeReader(Protocol):
+    """Where nodes are found, by their hash."""
 
     def get(self, node_hash: bytes) -> bytes | None:
         """Return a node's bytes, None if there is no such node."""
+
+
+class NodeStore(NodeReader, Protocol):
+    """Where nodes are kept; what is put is there for good."""
 
     def put(self, node_hash: bytes, node: bytes) -> None:
         """Keep a node."""
@@ -125,7 +129,7 @@ def insert(store: NodeStore, root: bytes, key: bytes, value: bytes) -> bytes:
     return node
 
 
-def prove(store: NodeStore, root: bytes, key: bytes) -> StatusProof:
+def prove(store: NodeReader, root: bytes, key: bytes) -> StatusProof:
     """Return the proof of what a tree says of a key; raises ProofError if a node is missing from the store."""
     siblings, found = _walk(store, root, fields.check_hash(key, "status tree: key"))
     return StatusProof(tuple(siblings), found)
@@ -172,7 +176,7 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return sha256(_NODE_DOMAIN + left + right).digest()
 
 
-def _walk(store: NodeStore, root: bytes, key: bytes) -> tuple[list[bytes], tuple[bytes, bytes] | None]:
+def _walk(store: NodeReader, root: bytes, key: bytes) -> tuple[list[bytes], tuple[bytes, bytes] | None]:
     siblings: list[bytes] = []
     node = root
     while node != EMPTY:
@@ -188,7 +192,7 @@ def _walk(store: NodeStore, root: bytes, key: bytes) -> tuple[list[bytes], tuple
     return siblings, None
 
 
-def _get(store: NodeStore, node_hash: bytes) -> tuple[bytes, bytes, bytes]:
+def _get(store: NodeReader, node_hash: bytes) -> tuple[bytes, bytes, bytes]:
     data = store.get(node_hash)
     if data is None or len(data) != _STORED:
         raise ProofError(f"status tree: the store has no node {node_hash.hex()}")

@@ -6,7 +6,6 @@ announced. A crash before the fsync loses the block from disk wholly, and nothin
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from shirushi_core.fabric.chaincode import KeyModification
 from shirushi_core.fabric.envelope import EnvelopeError, parse_header
 from shirushi_core.fabric.rwset import NamespaceRwSet, Version
 from shirushi_core.fabric.state_updates import update_bytes
+from shirushi_node.folder_lock import lock_folder
 from shirushi_node.ledger.records import (
     MAX_TX_ID_BYTES,
     TransactionLocation,
@@ -148,7 +148,7 @@ class LedgerStore:
             raise StoreError(
                 "the genesis block is damaged: its number is not 0 or its data hash does not match"
             )
-        lock = _lock(path)
+        lock = lock_folder(path, "the ledger store", "another process", StoreError)
         try:
             environment = lmdb.open(
                 str(path), map_size=map_size, max_dbs=len(_TABLES), max_readers=MAX_READERS, mode=0o600
@@ -352,20 +352,3 @@ class LedgerStore:
 def _transaction_key(tx_id: str) -> bytes | None:
     key = tx_id.encode(errors="replace")
     return key if 0 < len(key) <= MAX_TX_ID_BYTES else None
-
-
-def _lock(path: Path) -> int:
-    """Take the store's directory for this process alone; raises StoreError."""
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(path / "in-use.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise StoreError(f"the ledger store {path} cannot be opened: {error.strerror}") from None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(lock)
-        raise StoreError(
-            f"the ledger store {path} is in use by another process; stop that one first"
-        ) from None
-    return lock

@@ -40,7 +40,7 @@ LONGEST_PAUSE = 5.0
 _log = logging.getLogger(__name__)
 
 
-class WitnessClient:
+class NoteClient:
     """Fetches notes from other witnesses over HTTPS, each trusted by its own TLS root; close it with close()."""
 
     def __init__(self, others: Sequence[OtherWitness]) -> None:
@@ -87,7 +87,7 @@ class Others:
     def __init__(
         self,
         settings: WitnessSettings,
-        client: WitnessClient,
+        client: NoteClient,
         store: LogStore,
         signer: Signer,
         worker: Executor,

@@ -21,7 +21,7 @@ from shirushi_node.ledger.clock import Clock, system_clock
 from shirushi_node.witness.deliver import Deliverer
 from shirushi_node.witness.follower import Follower
 from shirushi_node.witness.metrics import Metrics
-from shirushi_node.witness.others import POLL_SECONDS, Others, WitnessClient
+from shirushi_node.witness.others import POLL_SECONDS, NoteClient, Others
 from shirushi_node.witness.preparing import Prepare, prepare_block
 from shirushi_node.witness.records import Head
 from shirushi_node.witness.server import WitnessServer
@@ -147,7 +147,7 @@ class _Running:
                 f"the genesis block is of ledger {self.store.chain.config.channel_id}, expected {settings.ledger}"
             )
         self._signer = Signer(settings, self.store, self._clock)
-        client = WitnessClient(settings.others)
+        client = NoteClient(settings.others)
         stack.push_async_callback(client.close)
         deliverer = Deliverer(settings, self._clock)
         stack.push_async_callback(deliverer.close)

@@ -15,9 +15,6 @@ class StoredNodes:
     def __init__(self, get: Get) -> None:
         self.get = get
 
-    def put(self, node_hash: bytes, node: bytes) -> None:
-        raise NotImplementedError("these nodes are for reading")
-
 
 class BlockNodes:
     """The nodes of a store, and those that one block has made so far."""

@@ -7,7 +7,6 @@ never read, and written again with the same bytes. A crash before signing loses 
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from shirushi_core.proofs.log_entry import StatusEntry
 from shirushi_core.proofs.merkle import ProofError
 from shirushi_core.proofs.status_tree import EMPTY
 from shirushi_core.proofs.tiles import TILE_WIDTH, TileTree, entries_path, tiles_of, unbundle
+from shirushi_node.folder_lock import lock_folder
 from shirushi_node.witness.block_check import ChainState, CheckedBlock, check_genesis
 from shirushi_node.witness.derivation import Derived
 from shirushi_node.witness.errors import DerivationError, LogStoreError
@@ -83,7 +83,7 @@ class LogStore:
         BlockCheckError for a damaged genesis block.
         """
         checked = check_genesis(genesis, genesis)
-        lock = _lock(folder)
+        lock = lock_folder(folder, "the witness's folder", "another witness", LogStoreError)
         try:
             (folder / "index").mkdir(mode=0o700, exist_ok=True)  # lmdb would make it with the files' mode
             environment = lmdb.open(
@@ -281,20 +281,3 @@ class _Writer:
 
     def _put(self, table: str, key: bytes, value: bytes) -> None:
         self._transaction.put(key, value, db=self._tables[table])
-
-
-def _lock(folder: Path) -> int:
-    """Take the folder for this process alone; raises LogStoreError."""
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(folder / "in-use.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise LogStoreError(f"the witness's folder {folder} cannot be opened: {error.strerror}") from None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(lock)
-        raise LogStoreError(
-            f"the witness's folder {folder} is in use by another witness; stop that one first"
-        ) from None
-    return lock
