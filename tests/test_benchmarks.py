@@ -7,7 +7,7 @@ import json
 import pytest
 from tests.support.command import shirushi
 
-from shirushi_benchmarks.report import quantiles_ms
+from shirushi_benchmarks.measurement import quantiles_ms
 
 
 @pytest.mark.parametrize(

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from shirushi_benchmarks.documents import make_documents, measure_documents
-from shirushi_benchmarks.report import Machine, Measurement, this_machine, to_json
-from shirushi_benchmarks.transactions import measure_transactions
-from shirushi_benchmarks.verifying import measure_verifying
-from shirushi_client.cli.output import console, note, table
+from shirushi_benchmarks.machine import Machine, this_machine
+from shirushi_benchmarks.measurement import Measurement
+from shirushi_benchmarks.profiles.bulk import make_documents, measure_documents
+from shirushi_benchmarks.profiles.transactions import measure_transactions
+from shirushi_benchmarks.profiles.verifying import measure_verifying
+from shirushi_client.cli.output import console, note, print_json, table
 from shirushi_network import bring_up
 from shirushi_network.layout import Layout
 
@@ -85,7 +87,7 @@ def bench(
             bring_up.down(layout)
     machine = this_machine()
     if as_json:
-        typer.echo(to_json(machine, measurements))
+        print_json({"machine": asdict(machine), "measurements": [each.to_json() for each in measurements]})
     else:
         _show(machine, measurements)
     if any(measurement.failures for measurement in measurements):

@@ -8,7 +8,7 @@ import time
 from contextlib import aclosing
 from pathlib import Path
 
-from shirushi_benchmarks.report import Measurement
+from shirushi_benchmarks.measurement import Measurement
 from shirushi_client.evidence_session import open_gatherer
 from shirushi_client.issuer.batch import Order
 from shirushi_client.issuer.issuer import Issuer

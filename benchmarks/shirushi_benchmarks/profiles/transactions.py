@@ -10,7 +10,7 @@ import os
 import time
 from pathlib import Path
 
-from shirushi_benchmarks.report import Measurement, quantiles_ms
+from shirushi_benchmarks.measurement import Measurement, quantiles_ms
 from shirushi_client.ledger_errors import LedgerError
 from shirushi_client.session import ISSUER, open_session
 from shirushi_core.proofs.batch import BatchStatement

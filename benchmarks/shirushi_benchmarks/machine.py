@@ -1,17 +1,16 @@
-"""What a measurement was made on, and how it is written down."""
+"""What a measurement was made on: machine, versions, revision of the sources."""
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import subprocess
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-_PACKAGES = ("shirushi", "grpcio", "cryptography", "protobuf", "lmdb", "orjson")
+_PACKAGES = ("shirushi", "grpcio", "cryptography", "protobuf", "lmdb", "orjson", "uvloop")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,37 +19,11 @@ class Machine:
 
     processor: str
     cores: int
+    memory_gb: int
+    kernel: str
     python: str
     revision: str
     packages: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Measurement:
-    """One figure: how much, in how long, with what parameters, and what failed."""
-
-    name: str
-    count: int
-    seconds: float
-    unit: str
-    failures: int
-    parameters: Mapping[str, int | str]
-    quantiles_ms: Mapping[str, float] = field(default_factory=dict)
-    stages: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def rate(self) -> float:
-        """How many a second."""
-        return self.count / self.seconds
-
-
-def quantiles_ms(seconds: list[float]) -> dict[str, float]:
-    """Return p50, p95 and p99 of durations, in milliseconds."""
-    ordered = sorted(seconds)
-    return {
-        f"p{percent}": round(1000 * ordered[min(len(ordered) - 1, len(ordered) * percent // 100)], 1)
-        for percent in (50, 95, 99)
-    }
 
 
 def this_machine() -> Machine:
@@ -58,16 +31,12 @@ def this_machine() -> Machine:
     return Machine(
         processor=_processor(),
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        memory_gb=round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30)),
+        kernel=f"{platform.system()} {platform.release()}",
         python=platform.python_version(),
         revision=_revision(),
         packages={name: version(name) for name in _PACKAGES},
     )
-
-
-def to_json(machine: Machine, measurements: list[Measurement]) -> str:
-    """Return the report as indented JSON."""
-    rows = [{**asdict(m), "per_second": round(m.rate, 1)} for m in measurements]
-    return json.dumps({"machine": asdict(machine), "measurements": rows}, ensure_ascii=False, indent=2)
 
 
 def _processor() -> str:

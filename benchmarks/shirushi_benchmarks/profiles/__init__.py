@@ -1,0 +1,1 @@
+"""What is measured on a network of one's own: one module for each question a user asks."""
