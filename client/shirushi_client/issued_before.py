@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from shirushi_client.issuer.issuer import Issued
+from shirushi_client.issuer.issued import Issued
 from shirushi_client.ledger_client import LedgerClient
 from shirushi_client.ledger_errors import LedgerError
 from shirushi_client.verifier.evidence import parse_statuses

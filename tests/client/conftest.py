@@ -20,7 +20,8 @@ from typer.testing import CliRunner, Result
 from shirushi_client import session
 from shirushi_client.cli import main
 from shirushi_client.issuer.batch import Order
-from shirushi_client.issuer.issuer import FileToIssue, Issuer
+from shirushi_client.issuer.issued import FileToIssue
+from shirushi_client.issuer.issuer import Issuer
 from shirushi_client.issuer.journal import Journal
 from shirushi_client.ledger_client import LedgerClient
 

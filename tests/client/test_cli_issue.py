@@ -171,3 +171,48 @@ def test_a_type_is_explained_in_words(members: City, run: Run, folder: Path) -> 
     assert "lower-case letters, digits, dots and dashes" in sentence
     assert sentence.count("--type") == 1
     assert "[a-z" not in sentence
+
+
+class TestBooks:
+    """`--book` writes one file for a batch, `receipt extract` takes receipts out of it."""
+
+    def test_receipts_are_taken_out_of_the_books_that_were_written(
+        self, members: City, run: Run, folder: Path, tmp_path: Path
+    ) -> None:
+        result = run("issue", folder, *AGAIN, "--book", tmp_path / "books")
+        assert result.exit_code == 0
+        assert result.stdout.splitlines()[-1] == "3 issued"
+        assert not receipt_of(folder / "0.pdf").exists()
+        result = run("receipt", "extract", tmp_path / "books", folder)
+        assert (result.exit_code, result.stdout) == (0, "3 receipts written\n")
+        assert run("verify", folder / "0.pdf", "--ledger").exit_code == 0
+
+    def test_json_names_the_books_and_how_many_are_in_them(
+        self, members: City, run: Run, folder: Path, tmp_path: Path
+    ) -> None:
+        run("issue", folder / "0.pdf", *AGAIN)
+        result = run("issue", folder, *AGAIN, "--book", tmp_path / "books", "--json")
+        books = json.loads(result.stdout)["books"]
+        assert sorted((book["certificates"], book["issued_before"]) for book in books) == [
+            (1, True),
+            (2, False),
+        ]
+        assert {Path(book["book"]).name for book in books} == {
+            path.name for path in (tmp_path / "books").iterdir()
+        }
+
+    def test_a_file_that_was_not_issued_is_named(
+        self, members: City, run: Run, folder: Path, tmp_path: Path
+    ) -> None:
+        run("issue", folder, *AGAIN, "--book", tmp_path / "books")
+        (tmp_path / "other.pdf").write_bytes(b"other")
+        result = run("receipt", "extract", tmp_path / "books", tmp_path / "other.pdf")
+        assert result.exit_code != 0
+        assert "no receipt of" in one_sentence(result)
+
+    def test_books_and_a_folder_for_receipts_exclude_each_other(
+        self, members: City, run: Run, folder: Path, tmp_path: Path
+    ) -> None:
+        result = run("issue", folder, *AGAIN, "--book", tmp_path, "--out", tmp_path)
+        assert result.exit_code == 3
+        assert "--book" in result.stderr

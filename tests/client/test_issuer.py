@@ -13,7 +13,8 @@ from tests.support.member_doubles import ISSUER, City
 
 from shirushi_client.hashing import CertificateFileError
 from shirushi_client.issuer.batch import Order
-from shirushi_client.issuer.issuer import FileToIssue, Issued, Issuer
+from shirushi_client.issuer.issued import FileToIssue, Issued
+from shirushi_client.issuer.issuer import Issuer
 from shirushi_client.issuer.journal import Journal, State
 from shirushi_client.issuer.receipt_files import ReceiptWriteError
 from shirushi_client.ledger_client import LedgerClient

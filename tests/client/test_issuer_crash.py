@@ -9,10 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.support.issuing_process import CRASHES
+from tests.support.issuing_process import BOOK_CRASHES, CRASHES
 
+from shirushi_client.book_extraction import extract_receipts
 from shirushi_client.hashing import digest_file
+from shirushi_client.issuer.book_files import BOOK_SUFFIX
 from shirushi_client.issuer.journal import Journal, State
+from shirushi_client.issuer.sources import files_to_issue
 from shirushi_core.proofs.receipt import Receipt, verify_file, verify_in_batch
 
 FILES = 8
@@ -74,6 +77,26 @@ def test_after_a_crash_at_any_step_the_next_run_completes_with_the_same_receipts
     check_everything(folder)
     after = receipts(folder)
     assert {name: after[name] for name in before} == before
+
+
+@pytest.mark.parametrize("step", [step for step in BOOK_CRASHES if step != "none"])
+def test_after_a_crash_at_any_step_the_next_run_completes_with_the_same_books(
+    folder: Path, step: str
+) -> None:
+    assert finish(folder, step, "books") == -signal.SIGKILL
+    before = {path.name: path.read_bytes() for path in books_in_out(folder)}
+    assert finish(folder, "none", "books") == 0
+    after = {path.name: path.read_bytes() for path in books_in_out(folder)}
+    assert {name: after[name] for name in before} == before
+    assert [path.name for path in (folder / "out").iterdir() if path.name not in after] == []
+    list(extract_receipts(books_in_out(folder), list(files_to_issue([folder / "in"], folder / "out"))))
+    for path in books_in_out(folder):
+        path.unlink()
+    check_everything(folder)
+
+
+def books_in_out(folder: Path) -> list[Path]:
+    return sorted((folder / "out").glob(f"*{BOOK_SUFFIX}"))
 
 
 def test_resuming_alone_writes_the_receipts_that_were_owed(folder: Path) -> None:

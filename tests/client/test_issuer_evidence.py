@@ -13,7 +13,8 @@ from tests.support.paper_witnesses import paper_witnesses
 
 from shirushi_client.evidence_gathering import EvidenceGatherer, Gathered
 from shirushi_client.issuer.batch import Order
-from shirushi_client.issuer.issuer import FileToIssue, Issued, Issuer
+from shirushi_client.issuer.issued import FileToIssue, Issued
+from shirushi_client.issuer.issuer import Issuer
 from shirushi_client.issuer.journal import Journal, State
 from shirushi_client.ledger_client import LedgerClient
 from shirushi_core.proofs.anchor import IssuanceAnchor

@@ -21,7 +21,7 @@ from shirushi_client.audit.reconciliation import ListedBatch, reconcile
 from shirushi_client.audit.report import AuditReport, Outcome
 from shirushi_client.hashing import digest_bytes
 from shirushi_client.issuer.batch import Batch, seal_batch
-from shirushi_client.issuer.journal import Journal, JournalError
+from shirushi_client.issuer.journal import NOTHING_OWED, Journal, JournalError
 from shirushi_client.verifier.reading import ReceiptFileError
 from shirushi_core.proofs.anchor import IssuanceAnchor
 from shirushi_core.proofs.replay import AnchoredBatch
@@ -196,11 +196,11 @@ class TestAnIssuersJournal:
     def test_lists_what_was_committed_what_may_be_and_not_what_was_refused(self, tmp_path: Path) -> None:
         prepared, committed, refused = (self.batch(content) for content in (b"1", b"2", b"3"))
         with Journal(tmp_path / "journal.db") as journal:
-            journal.prepare(prepared, [])
-            row = journal.prepare(committed, [])
+            journal.prepare(prepared, NOTHING_OWED)
+            row = journal.prepare(committed, NOTHING_OWED)
             anchor = IssuanceAnchor(committed.statement, committed.seal, 5, "0" * 64, 1)
             journal.commit(row, anchor)
-            journal.refuse(journal.prepare(refused, []))
+            journal.refuse(journal.prepare(refused, NOTHING_OWED))
             # Whoever issues with it holds it open meanwhile.
             assert read_list(tmp_path / "journal.db") == {
                 prepared.statement.batch_id: ListedBatch(1, "iizuka-city", is_certain=False),

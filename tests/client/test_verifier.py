@@ -10,7 +10,8 @@ from tests.support.member_doubles import City
 from shirushi_client.change_journal import ChangeJournal
 from shirushi_client.hashing import CertificateFileError
 from shirushi_client.issuer.batch import Order
-from shirushi_client.issuer.issuer import FileToIssue, Issuer
+from shirushi_client.issuer.issued import FileToIssue
+from shirushi_client.issuer.issuer import Issuer
 from shirushi_client.ledger_client import LedgerClient
 from shirushi_client.status_changes import StatusChanger, certificate_target
 from shirushi_client.verifier import evidence

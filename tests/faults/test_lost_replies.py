@@ -13,7 +13,7 @@ from tests.support.live_consortium import LiveConsortium
 from tests.support.member_relay import Behaviour, MemberRelay, losing_reply_to
 
 from shirushi_client.issuer.batch import Order
-from shirushi_client.issuer.issuer import FileToIssue
+from shirushi_client.issuer.issued import FileToIssue
 from shirushi_client.issuer.journal import Journal, State
 from shirushi_client.ledger_errors import LedgerUnreachableError
 

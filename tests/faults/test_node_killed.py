@@ -16,7 +16,7 @@ from tests.support.live_consortium import LiveConsortium
 from tests.support.member_relay import Behaviour, Call, MemberRelay
 
 from shirushi_client.issuer.batch import Order
-from shirushi_client.issuer.issuer import FileToIssue
+from shirushi_client.issuer.issued import FileToIssue
 from shirushi_client.ledger_errors import LedgerUnreachableError
 from shirushi_client.session import ISSUER, Session, open_session
 from shirushi_core.fabric.block import header_hash

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from shirushi_client.issuer.batch import Order
 from shirushi_client.issuer.batcher import MAX_COUNT
-from shirushi_client.issuer.issuer import FileToIssue, Issuer
+from shirushi_client.issuer.issued import FileToIssue
+from shirushi_client.issuer.issuer import Issuer
 from shirushi_client.issuer.journal import Journal
 from shirushi_client.issuer.sources import files_to_issue
 from shirushi_client.ledger_client import LedgerClient

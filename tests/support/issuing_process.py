@@ -1,8 +1,8 @@
 """An issuer to be killed: issues a folder against a ledger that is a folder of files, and dies where it is told.
 
-    python -m tests.support.issuing_process FOLDER [STEP]
+    python -m tests.support.issuing_process FOLDER [STEP [books]]
 
-STEP is the name of one of CRASHES. The ledger survives the process, as the real one does.
+STEP is the name of one of CRASHES, or of BOOK_CRASHES where receipt books are written. The ledger survives the process, as the real one does.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import aclosing
 from hashlib import sha256
 from pathlib import Path
@@ -19,8 +19,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from shirushi_client.issuer import issuer as issuing
-from shirushi_client.issuer import receipt_files
+from shirushi_client.issuer import book_files, receipt_files
 from shirushi_client.issuer.batch import Order
 from shirushi_client.issuer.issuer import Issuer
 from shirushi_client.issuer.journal import Journal
@@ -126,8 +125,16 @@ CRASHES: dict[str, Callable[[], None]] = {
 }
 
 
-async def run(folder: Path, tell: Callable[[str], None]) -> None:
-    """Issue what is in FOLDER/in, three to a batch, with receipts in FOLDER/out."""
+BOOK_CRASHES: dict[str, Callable[[], None]] = {
+    "none": lambda: None,
+    **{step: CRASHES[step] for step in ("second_prepared", "sent_reply_lost", "committed", "before_deliver")},
+    "half_a_book": lambda: before(book_files.os, "fsync"),
+    "before_second_rename": lambda: before(book_files.os, "replace", 2),
+}
+
+
+async def run(folder: Path, tell: Callable[[str], None], *, books: bool) -> None:
+    """Issue what is in FOLDER/in, three to a batch, with receipts, or books, in FOLDER/out."""
     (folder / "out").mkdir(exist_ok=True)
     with Journal(folder / "journal" / "journal.db") as journal:
         async with Issuer(
@@ -139,9 +146,14 @@ async def run(folder: Path, tell: Callable[[str], None]) -> None:
         ) as issuer:
             await issuer.resume()
             tell("resumed")
-            files: Iterable[issuing.FileToIssue] = files_to_issue([folder / "in"], folder / "out")
-            async with aclosing(issuer.issue_files(files, Order("income-certificate"))) as batches:
-                async for _ in batches:
+            files, order = list(files_to_issue([folder / "in"], folder / "out")), Order("income-certificate")
+            issuing = (
+                issuer.issue_books([file.path for file in files], order, str(folder / "out"))
+                if books
+                else issuer.issue_files(files, order)
+            )
+            async with aclosing(issuing) as parts:
+                async for _ in parts:
                     tell("batch")
 
 
@@ -152,9 +164,10 @@ def _tell(text: str) -> None:
 
 def main() -> None:
     folder = Path(sys.argv[1])
+    books = sys.argv[3:] == ["books"]
     if len(sys.argv) > 2:
-        CRASHES[sys.argv[2]]()
-    asyncio.run(run(folder, _tell))
+        (BOOK_CRASHES if books else CRASHES)[sys.argv[2]]()
+    asyncio.run(run(folder, _tell, books=books))
 
 
 if __name__ == "__main__":

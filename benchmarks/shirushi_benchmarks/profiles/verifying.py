@@ -12,7 +12,8 @@ from shirushi_benchmarks.measurement import Measurement
 from shirushi_client.evidence_session import open_gatherer
 from shirushi_client.hashing import FileDigest, digest_bytes
 from shirushi_client.issuer.batch import Order
-from shirushi_client.issuer.issuer import FileToIssue, Issuer
+from shirushi_client.issuer.issued import FileToIssue
+from shirushi_client.issuer.issuer import Issuer
 from shirushi_client.issuer.journal import Journal
 from shirushi_client.session import ISSUER, open_session
 from shirushi_client.trust_policy_file import FILE_NAME, read_policy

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import aclosing
+import os
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import aclosing, asynccontextmanager
 from datetime import date, datetime, time
 from itertools import islice
 from pathlib import Path
@@ -13,18 +14,22 @@ from typing import Annotated
 import typer
 
 from shirushi_client.cli import options
+from shirushi_client.cli.book_tally import BookTally
 from shirushi_client.cli.output import note, print_json, progress_bar
 from shirushi_client.cli.tally import Tally
 from shirushi_client.evidence_session import open_gatherer
 from shirushi_client.issued_before import look_up
 from shirushi_client.issuer.batch import Order
+from shirushi_client.issuer.batcher import MAX_COUNT
 from shirushi_client.issuer.existing_receipts import check_existing_receipts
-from shirushi_client.issuer.issuer import FileToIssue, Issuer, Resumed
+from shirushi_client.issuer.issued import FileToIssue, Resumed
+from shirushi_client.issuer.issuer import BOOK_COUNT, Issuer
 from shirushi_client.issuer.journal import Journal
+from shirushi_client.issuer.readers import open_readers
 from shirushi_client.issuer.receipt_files import ReceiptWriteError
-from shirushi_client.issuer.sources import check_files, files_to_issue
+from shirushi_client.issuer.sources import certificates_in, check_certificates, check_files, files_to_issue
 from shirushi_client.profile import journal_path
-from shirushi_client.session import ISSUER, open_session
+from shirushi_client.session import ISSUER, Session, open_session
 from shirushi_core.errors import InvalidInputError
 from shirushi_core.proofs.fields import check_identifier
 
@@ -68,6 +73,21 @@ def issue(
         bool,
         typer.Option("--compact", help="With a quorum certificate, which `receipt compact` takes."),
     ] = False,
+    book: Annotated[
+        Path | None,
+        typer.Option(
+            "--book",
+            metavar="DIR",
+            help="Write one receipt book for each batch into this folder, in place of receipts: for many files at once.",
+            show_default=False,
+        ),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs", metavar="N", min=1, max=64, help="Processes. Default: the cores.", show_default=False
+        ),
+    ] = None,
     data: options.Data = None,
     as_json: options.Json = False,
 ) -> None:
@@ -79,22 +99,51 @@ def issue(
     Receipts hold what members confirm; where too few do in time,
     it is said, and `shirushi refresh` completes them.
     What an interrupted run left over is finished first.
+    A receipt book has all receipts of a batch and is much faster written;
+    `shirushi receipt extract` takes single receipts out of it.
 
     Examples:
       shirushi issue certificate.pdf --type income-certificate
       shirushi issue certificates/ --type income-certificate --out receipts/
       shirushi issue certificate.pdf --type residence --valid-until 2027-03-31
+      shirushi issue notices/ --type tax-notice --book books/
     """
     order = Order(_document_type(document_type), valid_until=_last_second(valid_until), reissue=reissue)
-    total = check_files(paths, out)
-    tally = asyncio.run(
-        _issue(data, paths, out, order, Tally(order, total, keeps_all=as_json), compact=compact)
-    )
+    if book is not None and out is not None:
+        raise typer.BadParameter("receipts go into books or into files: leave --out or --book out")
+    tally: Tally | BookTally
+    if book is None:
+        tally = Tally(order, check_files(paths, out), keeps_all=as_json)
+        work = _issue(data, paths, out, order, tally, compact=compact, jobs=_jobs(jobs))
+    else:
+        tally = BookTally()
+        work = _issue_books(data, paths, book, order, tally, compact=compact, jobs=_jobs(jobs))
+    asyncio.run(work)
     if as_json:
         print_json(tally.to_json())
     else:
         tally.show()
     tally.warn()
+
+
+@asynccontextmanager
+async def _open_issuer(
+    session: Session, journal: Journal, *, compact: bool, jobs: int, max_count: int = MAX_COUNT
+) -> AsyncIterator[Issuer]:
+    with open_readers(jobs) as readers:
+        async with (
+            open_gatherer(session.data, certified=compact) as evidence,
+            Issuer(
+                name=session.profile.issuer_id(),
+                seal_key=session.profile.load_seal_key(),
+                ledger=session.ledger,
+                journal=journal,
+                evidence=evidence,
+                max_count=max_count,
+                readers=readers,
+            ) as issuer,
+        ):
+            yield issuer
 
 
 async def _issue(
@@ -105,19 +154,11 @@ async def _issue(
     tally: Tally,
     *,
     compact: bool,
-) -> Tally:
+    jobs: int,
+) -> None:
     async with open_session(data, ISSUER) as session:
         with Journal(journal_path(session.data)) as journal:
-            async with (
-                open_gatherer(session.data, certified=compact) as evidence,
-                Issuer(
-                    name=session.profile.issuer_id(),
-                    seal_key=session.profile.load_seal_key(),
-                    ledger=session.ledger,
-                    journal=journal,
-                    evidence=evidence,
-                ) as issuer,
-            ):
+            async with _open_issuer(session, journal, compact=compact, jobs=jobs) as issuer:
                 resumed = await issuer.resume()
                 _tell_resumed(resumed)
                 tally.begin(resumed)
@@ -129,7 +170,34 @@ async def _issue(
                             tally.add(batch)
                             bar.advance(len(batch))
         tally.learn(await look_up(tally.before, session.ledger))
-    return tally
+
+
+async def _issue_books(
+    data: Path | None,
+    paths: Sequence[Path],
+    folder: Path,
+    order: Order,
+    tally: BookTally,
+    *,
+    compact: bool,
+    jobs: int,
+) -> None:
+    total = check_certificates(paths)
+    _make_folder(folder)
+    async with open_session(data, ISSUER) as session:
+        with Journal(journal_path(session.data)) as journal:
+            async with _open_issuer(
+                session, journal, compact=compact, jobs=jobs, max_count=BOOK_COUNT
+            ) as issuer:
+                resumed = await issuer.resume()
+                _tell_resumed(resumed)
+                tally.begin(resumed)
+                with progress_bar("issuing", total) as bar:
+                    issuing = issuer.issue_books(certificates_in(paths), order, str(folder.absolute()))
+                    async with aclosing(issuing) as parts:
+                        async for books in parts:
+                            tally.add(books)
+                            bar.advance(sum(len(each.certificates) for each in books))
 
 
 async def _check_existing(files: Iterator[FileToIssue], order: Order, journal: Journal, total: int) -> None:
@@ -152,12 +220,20 @@ def _with_folders(files: Iterable[FileToIssue]) -> Iterator[FileToIssue]:
     for file in files:
         folder = Path(file.receipt_path).parent
         if folder != made:
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise ReceiptWriteError(f"the folder {folder} cannot be made: {error.strerror}") from error
+            _make_folder(folder)
             made = folder
         yield file
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ReceiptWriteError(f"the folder {folder} cannot be made: {error.strerror}") from error
+
+
+def _jobs(wanted: int | None) -> int:
+    return wanted or os.cpu_count() or 1
 
 
 def _document_type(value: str) -> str:

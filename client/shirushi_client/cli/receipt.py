@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from shirushi_client.book_extraction import books_in, extract_receipts
 from shirushi_client.cli import options
-from shirushi_client.cli.output import moment, print_json, say, shortened, show_rows
+from shirushi_client.cli.output import moment, print_json, progress_bar, say, shortened, show_rows
 from shirushi_client.cli.receipts import load
+from shirushi_client.issuer.sources import files_to_issue
 from shirushi_client.receipt_export import qr_code, tlog_proof_of
 from shirushi_core.proofs.compact import to_compact
 from shirushi_core.proofs.log_evidence import Head
@@ -88,6 +90,44 @@ def compact(
     kind = out.suffix.removeprefix(".").lower()
     out.write_bytes(qr_code(data, kind) if kind in QR_KINDS else data)
     _written(out, len(data), as_json)
+
+
+@app.command()
+def extract(
+    book: Annotated[
+        Path,
+        typer.Argument(metavar="BOOK", help="A receipt book, or a folder of them.", show_default=False),
+    ],
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILES", help="Certificates, and folders of them.", show_default=False),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="DIR", help="Where receipts go. Default: beside the files.", show_default=False
+        ),
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Take certificates' receipts out of receipt books: FILE.receipt.json for each.
+
+    A book is checked before anything is taken out of it: its certificates and salts have to lead to the anchored root.
+
+    Examples:
+      shirushi receipt extract books/ notice-000017.pdf
+      shirushi receipt extract books/ notices/ --out receipts/
+    """
+    wanted = list(files_to_issue(files, out))
+    extracted = 0
+    with progress_bar("extracting", len(wanted)) as bar:
+        for part in extract_receipts(books_in(book), wanted):
+            extracted += len(part)
+            bar.advance(len(part))
+    if as_json:
+        print_json({"extracted": extracted})
+    else:
+        say(f"{extracted} {'receipt' if extracted == 1 else 'receipts'} written")
 
 
 def _written(out: Path, size: int, as_json: bool) -> None:

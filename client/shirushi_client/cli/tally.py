@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from shirushi_client.cli.output import moment, note, say, shortened, show_rows
 from shirushi_client.issued_before import Found
 from shirushi_client.issuer.batch import Order
-from shirushi_client.issuer.issuer import Issued, Resumed
+from shirushi_client.issuer.issued import Issued, Resumed
 from shirushi_core.proofs.canonical import Json
 from shirushi_core.proofs.status import Status
 

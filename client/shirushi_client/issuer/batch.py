@@ -14,8 +14,10 @@ from shirushi_core.proofs import merkle
 from shirushi_core.proofs.anchor import IssuanceAnchor
 from shirushi_core.proofs.batch import BatchStatement
 from shirushi_core.proofs.canonical import encode
-from shirushi_core.proofs.commitment import SALT_SIZE, commitment
+from shirushi_core.proofs.commitment import SALT_SIZE, commitments
+from shirushi_core.proofs.log_evidence import LogEvidence, StatusEvidence
 from shirushi_core.proofs.receipt import BatchEvidence, Receipt, own_part, verify_file, verify_in_batch
+from shirushi_core.proofs.receipt_book import ReceiptBook
 from shirushi_core.proofs.seal import Seal, make_seal
 
 
@@ -99,6 +101,33 @@ def checked_receipts(
         yield beginning + evidence.within(own)
 
 
+def checked_book(
+    batch: Batch, anchor: IssuanceAnchor, log: LogEvidence | None, status: StatusEvidence | None
+) -> bytes:
+    """Make the book of all receipts of a batch, and check its very bytes before it is written.
+
+    They are to hold the salts and digests whose root this batch has, and an anchor of that root: so each receipt in it proves its
+    certificate. Raises ReceiptCheckError.
+    """
+    try:
+        book = ReceiptBook(
+            anchor,
+            b"".join(batch.salts),
+            b"".join([each.sha256 for each in batch.certificates]),
+            tuple([each.size for each in batch.certificates]),
+            log,
+            status,
+        )
+        data = book.to_bytes()
+        if ReceiptBook.from_bytes(data) != book or anchor.statement.root != batch.statement.root:
+            raise ReceiptCheckError("it holds something else than the batch and its anchor")
+    except ShirushiError as error:
+        raise ReceiptCheckError(
+            f"the receipt book made for batch {batch.statement.batch_id.hex()} does not hold: {error}"
+        ) from error
+    return data
+
+
 def _check_in_full(data: bytes, index: int, certificate: FileDigest, anchor: IssuanceAnchor) -> None:
     try:
         receipt = Receipt.from_bytes(data)
@@ -109,9 +138,7 @@ def _check_in_full(data: bytes, index: int, certificate: FileDigest, anchor: Iss
         raise ReceiptCheckError(f"the receipt made for certificate {index} does not hold: {error}") from error
 
 
-def _tree(certificates: Sequence[FileDigest], salts: bytes) -> tuple[list[bytes], bytes, list[list[bytes]]]:
+def _tree(certificates: Sequence[FileDigest], salts: bytes) -> tuple[list[bytes], bytes, merkle.Paths]:
     parted = [salts[start : start + SALT_SIZE] for start in range(0, len(salts), SALT_SIZE)]
-    leaves = [
-        commitment(salt, certificate.sha256) for salt, certificate in zip(parted, certificates, strict=True)
-    ]
+    leaves = commitments(salts, b"".join([certificate.sha256 for certificate in certificates]))
     return parted, *merkle.root_and_paths(leaves)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from shirushi_client.hashing import digest_file
 from shirushi_client.issuer.batch import Order
-from shirushi_client.issuer.issuer import FileToIssue
+from shirushi_client.issuer.issued import FileToIssue
 from shirushi_client.issuer.journal import Journal
 from shirushi_client.issuer.receipt_files import ReceiptWriteError
 from shirushi_client.verifier.verifier import ReceiptFileError, read_receipt

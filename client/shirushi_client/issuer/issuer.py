@@ -4,9 +4,8 @@
         → check and write receipts → delivered (journal)
 
 Each arrow is bounded: a few batches are in work at a time, whatever comes in waits. The journal's module says what a
-crash at each step loses. Blocking work runs in the issuer's own threads: one that works, and some that wait, for more files
-to come or for the disk. More that work would be slower: Python runs one at a time, and would change from one to the other
-at each of the many small system calls.
+crash at each step loses. Blocking work runs in the issuer's own threads; reading and hashing many files in processes of their
+own, if it was given some.
 """
 
 from __future__ import annotations
@@ -14,10 +13,9 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections import OrderedDict, deque
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from itertools import islice
 from types import TracebackType
 from typing import Self, TypeVar
@@ -25,71 +23,40 @@ from typing import Self, TypeVar
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from shirushi_client.hashing import FileDigest, digest_bytes, digest_files
-from shirushi_client.issuer.batch import Batch, Order, checked_receipts, seal_batch
+from shirushi_client.issuer.anchoring import Anchored, Anchoring
+from shirushi_client.issuer.batch import Order, checked_receipts, seal_batch
 from shirushi_client.issuer.batcher import MAX_COUNT, MAX_WAIT, Batcher
-from shirushi_client.issuer.confirmed import NOT_CONFIRMED, ConfirmedEvidence, EvidenceSource
-from shirushi_client.issuer.journal import Delivery, Entry, Journal, Place, State
-from shirushi_client.issuer.receipt_files import ReceiptWriteError, missing_receipts, write_receipts
+from shirushi_client.issuer.book_files import book_path
+from shirushi_client.issuer.certificate_index import Place
+from shirushi_client.issuer.confirmed import EvidenceSource
+from shirushi_client.issuer.issued import FileToIssue, Issued, IssuedBook, Resumed
+from shirushi_client.issuer.journal import NOTHING_OWED, Delivery, Entry, Journal, Owed, State
+from shirushi_client.issuer.readers import Readers
+from shirushi_client.issuer.receipt_files import ReceiptWriteError
+from shirushi_client.issuer.threads import IssuerThreads
 from shirushi_client.ledger_client import IssuingLedger
-from shirushi_client.ledger_errors import ContractError, LedgerAnswerError
+from shirushi_client.ledger_errors import ContractError
 from shirushi_core.errors import ShirushiError
-from shirushi_core.proofs.anchor import IssuanceAnchor
 from shirushi_core.proofs.commitment import SALT_SIZE
 
 BATCHES_IN_WORK = 4
 """Batches of one `issue_files` in work at a time: enough to overlap reading, the ledger and writing."""
 
-BATCHES_KEPT = 16
-"""Batches kept in memory once they are done, for the receipts of certificates that were issued before."""
+BOOK_COUNT = 4 * MAX_COUNT
+"""Certificates in a batch that goes into a book: with no file for each, more of them are in memory for as short a time."""
 
+WORTH_READERS = 1024
+"""Certificates in a part from which on other processes read them: sending them there takes time too."""
+
+Item = TypeVar("Item")
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, slots=True)
-class FileToIssue:
-    """A certificate file and where its receipt goes."""
-
-    path: str
-    receipt_path: str
-
-
-@dataclass(frozen=True, slots=True)
-class Issued:
-    """A certificate whose receipt is on disk; `issued_before` if it is the receipt of an earlier issuance.
-
-    `confirmed_by` are the members whose signatures are in the receipt, `confirmed` whether they are a quorum (None: nobody was
-    asked); with fewer the receipt is completed later (`shirushi refresh`).
-    """
-
-    path: str
-    receipt_path: str
-    batch_id: bytes
-    tx_id: str
-    issued_before: bool
-    confirmed_by: tuple[str, ...] = ()
-    confirmed: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Resumed:
-    """What was left over from an earlier run: receipts written now, and why others could not be."""
-
-    receipt_paths: tuple[str, ...]
-    problems: tuple[ShirushiError, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Anchored:
-    batch: Batch
-    anchor: IssuanceAnchor
-    evidence: ConfirmedEvidence
-    receipt_paths: tuple[str, ...]
 
 
 class Issuer:
     """Issues certificates under one issuer's name; an async context manager. The journal stays its caller's.
 
     `evidence` is where it gathers what members confirm; without it receipts can be verified by asking members only.
+    `readers` read files in processes of their own, where they are many; they stay their caller's.
     """
 
     def __init__(
@@ -102,18 +69,19 @@ class Issuer:
         evidence: EvidenceSource | None = None,
         max_count: int = MAX_COUNT,
         max_wait: float = MAX_WAIT,
+        readers: Readers | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._name = name
         self._seal_key = seal_key
         self._ledger = ledger
         self._journal = journal
-        self._evidence = evidence
+        self._asks_members = evidence is not None
         self._max_count = max_count
+        self._readers = readers
         self._clock = clock
-        self._worker = ThreadPoolExecutor(1, "shirushi-issuer")
-        self._waiting = ThreadPoolExecutor(thread_name_prefix="shirushi-waiting")
-        self._anchored: OrderedDict[int, asyncio.Task[_Anchored]] = OrderedDict()
+        self._threads = IssuerThreads()
+        self._anchoring = Anchoring(ledger=ledger, journal=journal, evidence=evidence, threads=self._threads)
         self._batcher = Batcher(self._issue_requests, max_count=max_count, max_wait=max_wait)
 
     async def __aenter__(self) -> Self:
@@ -124,8 +92,7 @@ class Issuer:
     ) -> None:
         if isinstance(error, asyncio.CancelledError):
             self._batcher.abandon()
-            for task in self._anchored.values():
-                task.cancel()
+            self._anchoring.abandon()
         await self.close()
 
     async def close(self) -> None:
@@ -135,10 +102,9 @@ class Issuer:
         """
         try:
             await self._batcher.close()
-            await asyncio.gather(*self._anchored.values(), return_exceptions=True)
+            await self._anchoring.close()
         finally:
-            self._worker.shutdown()
-            self._waiting.shutdown()
+            self._threads.close()
 
     async def resume(self) -> Resumed:
         """Finish the batches that an earlier run left prepared or committed, and write the receipts it owed.
@@ -148,19 +114,19 @@ class Issuer:
         """
         written: list[str] = []
         problems: list[ShirushiError] = []
-        for row in await self._in(self._worker, self._journal.unfinished):
+        for row in await self._threads.work(self._journal.unfinished):
             try:
-                written += (await asyncio.shield(self._begin(row))).receipt_paths
+                written += (await asyncio.shield(self._anchoring.begin(row))).written
             except ContractError as error:
                 problems.append(error)
             except ReceiptWriteError as error:
                 problems.append(error)
-                await self._in(self._worker, self._journal.deliver, row)
+                await self._threads.work(self._journal.deliver, row)
         return Resumed(tuple(written), tuple(problems))
 
     async def issue(self, certificate: bytes, order: Order) -> bytes:
         """Issue one certificate together with whatever else comes within a moment, and return its receipt file."""
-        digest = await self._in(self._worker, digest_bytes, certificate)
+        digest = await self._threads.work(digest_bytes, certificate)
         answer = await self._batcher.add((digest, order))
         if isinstance(answer, ShirushiError):
             raise answer
@@ -174,16 +140,34 @@ class Issuer:
         `files` may be endless: it is drawn from as batches finish, in a thread. The first error ends the issuing; what
         was yielded stays, what was prepared is finished by `resume`. Use `contextlib.aclosing` if you may stop early.
         """
-        iterator = iter(files)
-        tasks: deque[asyncio.Task[list[Issued]]] = deque()
+        parts = self._in_parts(files, lambda part: self._issue_part(part, order))
+        async with aclosing(parts):
+            async for issued in parts:
+                yield issued
+
+    async def issue_books(
+        self, paths: Iterable[str], order: Order, folder: str
+    ) -> AsyncGenerator[list[IssuedBook], None]:
+        """Issue files as `issue_files` does, with the receipts of each batch in one book in `folder`, which is there."""
+        parts = self._in_parts(paths, lambda part: self._issue_book(part, order, folder))
+        async with aclosing(parts):
+            async for issued in parts:
+                yield issued
+
+    async def _in_parts(
+        self, items: Iterable[Item], issue: Callable[[Sequence[Item]], Coroutine[None, None, Result]]
+    ) -> AsyncGenerator[Result, None]:
+        """Issue a batch's worth of items at a time, a few at once, and yield what came of each in order."""
+        iterator = iter(items)
+        tasks: deque[asyncio.Task[Result]] = deque()
         more = True
         try:
             while more or tasks:
                 while more and len(tasks) < BATCHES_IN_WORK:
-                    part = await self._in(self._waiting, _take, iterator, self._max_count)
+                    part = await self._threads.wait(_take, iterator, self._max_count)
                     more = bool(part)
                     if part:
-                        tasks.append(asyncio.create_task(self._issue_part(part, order)))
+                        tasks.append(asyncio.create_task(issue(part)))
                 if tasks:
                     yield await tasks.popleft()
         finally:
@@ -192,17 +176,19 @@ class Issuer:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _issue_part(self, files: Sequence[FileToIssue], order: Order) -> list[Issued]:
-        digests = await self._in(self._worker, digest_files, [file.path for file in files])
-        places, new = await self._place(digests, order, [file.receipt_path for file in files])
+        digests = await self._digests([file.path for file in files])
+        places, new = await self._place(
+            digests, order, lambda indexes: _receipts_owed(digests, files, indexes)
+        )
         anchored = await self._anchor_all(places, new)
         for row, of in anchored.items():
             if new is None or row != new.row:
-                owed = [
-                    (place.index, file.receipt_path)
+                owed = tuple(
+                    Delivery(place.index, file.receipt_path)
                     for place, file in zip(places, files, strict=True)
                     if place.row == row
-                ]
-                await self._hand_out(of.batch, of.anchor, of.evidence, owed)
+                )
+                await self._anchoring.hand_out(of.batch, of.anchor, of.evidence, Owed(owed))
         return [
             Issued(
                 file.path,
@@ -211,10 +197,44 @@ class Issuer:
                 anchored[place.row].anchor.tx_id,
                 new is None or place.row != new.row,
                 anchored[place.row].evidence.members,
-                None if self._evidence is None else anchored[place.row].evidence.is_complete,
+                self._is_confirmed(anchored[place.row]),
             )
             for file, place in zip(files, places, strict=True)
         ]
+
+    async def _issue_book(self, paths: Sequence[str], order: Order, folder: str) -> list[IssuedBook]:
+        digests = await self._digests(paths)
+        owed = Owed(book_folder=folder)
+        places, new = await self._place(digests, order, lambda _: owed)
+        anchored = await self._anchor_all(places, new)
+        books = []
+        for row, of in anchored.items():
+            if new is None or row != new.row:
+                await self._anchoring.hand_out(of.batch, of.anchor, of.evidence, owed)
+            certificates = tuple(
+                [path for path, place in zip(paths, places, strict=True) if place.row == row]
+            )
+            batch_id = of.batch.statement.batch_id
+            books.append(
+                IssuedBook(
+                    book_path(folder, batch_id),
+                    certificates,
+                    batch_id,
+                    of.anchor.tx_id,
+                    new is None or row != new.row,
+                    of.evidence.members,
+                    self._is_confirmed(of),
+                )
+            )
+        return books
+
+    def _is_confirmed(self, of: Anchored) -> bool | None:
+        return of.evidence.is_complete if self._asks_members else None
+
+    async def _digests(self, paths: Sequence[str]) -> list[FileDigest]:
+        if self._readers is not None and len(paths) >= WORTH_READERS:
+            return await self._readers.digests(paths)
+        return await self._threads.work(digest_files, paths)
 
     async def _issue_requests(
         self, requests: Sequence[tuple[FileDigest, Order]]
@@ -223,7 +243,7 @@ class Issuer:
         for order in dict.fromkeys(order for _, order in requests):
             digests = list(dict.fromkeys(digest for digest, of in requests if of == order))
             try:
-                places, new = await self._place(digests, order, None)
+                places, new = await self._place(digests, order, lambda _: NOTHING_OWED)
                 anchored = await self._anchor_all(places, new)
                 for digest, place in zip(digests, places, strict=True):
                     of = anchored[place.row]
@@ -235,16 +255,17 @@ class Issuer:
         return [answers[request] for request in requests]
 
     async def _place(
-        self, digests: Sequence[FileDigest], order: Order, receipt_paths: Sequence[str] | None
+        self, digests: Sequence[FileDigest], order: Order, owed: Callable[[Mapping[bytes, int]], Owed]
     ) -> tuple[list[Place], Entry | None]:
-        return await self._in(self._worker, self._place_now, digests, order, receipt_paths)
+        return await self._threads.work(self._place_now, digests, order, owed)
 
     def _place_now(
-        self, digests: Sequence[FileDigest], order: Order, receipt_paths: Sequence[str] | None
+        self, digests: Sequence[FileDigest], order: Order, owed: Callable[[Mapping[bytes, int]], Owed]
     ) -> tuple[list[Place], Entry | None]:
         """Find each certificate in the journal, and prepare a batch of those that are new; returns its entry, if any.
 
-        One call in the journal's one thread: no two batches can take up the same bytes.
+        One call in the journal's one thread: no two batches can take up the same bytes. `owed` says what is to be written of the
+        new batch, given where in it certificates are.
         """
         found = {}
         if not order.reissue:
@@ -263,119 +284,30 @@ class Issuer:
                 key=self._seal_key,
             )
             indexes = {sha256: index for index, sha256 in enumerate(fresh)}
-            deliveries = [
-                Delivery(indexes[digest.sha256], path)
-                for digest, path in zip(digests, receipt_paths or (), strict=receipt_paths is not None)
-                if digest.sha256 in indexes
-            ]
-            row = self._journal.prepare(batch, deliveries, reissued=order.reissue)
+            due = owed(indexes)
+            row = self._journal.prepare(batch, due, reissued=order.reissue)
             found |= {sha256: Place(row, index) for sha256, index in indexes.items()}
-            new = Entry(row, State.PREPARED, batch, None, tuple(deliveries))
+            new = Entry(row, State.PREPARED, batch, None, due)
         return [found[digest.sha256] for digest in digests], new
 
-    async def _anchor_all(self, places: Iterable[Place], new: Entry | None) -> dict[int, _Anchored]:
+    async def _anchor_all(self, places: Iterable[Place], new: Entry | None) -> dict[int, Anchored]:
         """Bring all batches of these places to their end; the new one need not be read from the journal."""
         # All are begun before any is waited for: until then nobody else can have changed the new one's state.
-        tasks = {row: self._begin(row, new) for row in dict.fromkeys(place.row for place in places)}
+        tasks = {row: self._anchoring.begin(row, new) for row in dict.fromkeys(place.row for place in places)}
         return {row: await asyncio.shield(task) for row, task in tasks.items()}
 
-    def _begin(self, row: int, prepared: Entry | None = None) -> asyncio.Task[_Anchored]:
-        """Return the task that brings a batch to its end, whatever its state.
 
-        All who ask for a batch at the same time share it: it is to be waited for with `asyncio.shield`.
-        """
-        task = self._anchored.get(row)
-        if task is None:
-            entry = prepared if prepared is not None and prepared.row == row else None
-            task = self._anchored[row] = asyncio.create_task(self._anchor(row, entry))
-            task.add_done_callback(lambda done: self._settled(row, done))
-        self._anchored.move_to_end(row)
-        return task
+def _take(items: Iterator[Item], count: int) -> list[Item]:
+    return list(islice(items, count))
 
-    def _settled(self, row: int, task: asyncio.Task[_Anchored]) -> None:
-        """Keep a batch that is done for a while; one that failed is begun anew when it is asked for again."""
-        if task.cancelled() or task.exception() is not None:
-            self._anchored.pop(row, None)
-        done = [each for each, kept in self._anchored.items() if kept.done()]
-        for oldest in done[: max(0, len(done) - BATCHES_KEPT)]:
-            del self._anchored[oldest]
 
-    async def _hand_out(
-        self,
-        batch: Batch,
-        anchor: IssuanceAnchor,
-        evidence: ConfirmedEvidence,
-        owed: Sequence[tuple[int, str]],
-        *,
-        anew: bool = False,
-    ) -> None:
-        """Check and write receipts, and return when they are on disk for good; `anew`: they cannot be there yet."""
-        try:
-            await self._in(self._worker, _write, batch, anchor, evidence, owed, anew)
-        finally:  # when some could not be written, the others are to stay too
-            # One sync for all: an fsync of each of thousands of small files takes seconds.
-            await self._in(self._waiting, os.sync)
-
-    async def _anchor(self, row: int, entry: Entry | None) -> _Anchored:
-        anew = entry is not None
-        if entry is None:
-            entry = await self._in(self._worker, self._journal.load, row)
-        batch, anchor = entry.batch, entry.anchor
-        if anchor is None:
-            anchor = await self._submit(row, batch)
-            await self._in(self._worker, self._journal.commit, row, anchor)
-        evidence = await self._confirmed(row, anchor, entry.evidence)
-        if entry.state in (State.PREPARED, State.COMMITTED):
-            owed = [(delivery.index, delivery.receipt_path) for delivery in entry.deliveries]
-            await self._hand_out(batch, anchor, evidence, owed, anew=anew)
-            await self._in(self._worker, self._journal.deliver, row)
-        return _Anchored(
-            batch, anchor, evidence, tuple(delivery.receipt_path for delivery in entry.deliveries)
+def _receipts_owed(
+    digests: Sequence[FileDigest], files: Sequence[FileToIssue], indexes: Mapping[bytes, int]
+) -> Owed:
+    return Owed(
+        tuple(
+            Delivery(indexes[digest.sha256], file.receipt_path)
+            for digest, file in zip(digests, files, strict=True)
+            if digest.sha256 in indexes
         )
-
-    async def _confirmed(
-        self, row: int, anchor: IssuanceAnchor, known: ConfirmedEvidence | None
-    ) -> ConfirmedEvidence:
-        """Return what members confirm of a batch: what is known if that is enough, else what they say now."""
-        known = known or NOT_CONFIRMED
-        if self._evidence is None or known.is_complete:
-            return known
-        found = ConfirmedEvidence.of(await self._evidence.of_batch(anchor))
-        if len(found.members) <= len(known.members):
-            return known
-        await self._in(self._worker, self._journal.confirm, row, found)
-        return found
-
-    async def _submit(self, row: int, batch: Batch) -> IssuanceAnchor:
-        try:
-            anchor = await self._ledger.submit_issue(batch.statement, batch.seal)
-        except ContractError:
-            await self._in(self._worker, self._journal.refuse, row)
-            raise
-        if (anchor.statement, anchor.seal) != (batch.statement, batch.seal):
-            raise LedgerAnswerError(
-                f"batch {batch.statement.batch_id.hex()}: the ledger answered with the anchor of something else;"
-                " no receipt was made"
-            )
-        return anchor
-
-    async def _in(self, executor: Executor, function: Callable[..., Result], *arguments: object) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(executor, function, *arguments)
-
-
-def _take(files: Iterator[FileToIssue], count: int) -> list[FileToIssue]:
-    return list(islice(files, count))
-
-
-def _write(
-    batch: Batch,
-    anchor: IssuanceAnchor,
-    evidence: ConfirmedEvidence,
-    owed: Sequence[tuple[int, str]],
-    anew: bool,
-) -> None:
-    """Check receipts, and write those that are not there; ReceiptCheckError comes before any is written."""
-    # All are made before any is written: Python is slower when it calls the system in between.
-    checked = list(checked_receipts(batch, anchor, evidence.text, [index for index, _ in owed]))
-    receipts = zip((path for _, path in owed), checked, strict=True)
-    write_receipts(receipts if anew else missing_receipts(receipts))
+    )

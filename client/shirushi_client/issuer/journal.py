@@ -18,36 +18,28 @@ import fcntl
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from hashlib import sha256
 from pathlib import Path
 from struct import Struct
 from types import TracebackType
 from typing import Any, Self
 
 from shirushi_client.hashing import FileDigest
+from shirushi_client.issuer import certificate_index
 from shirushi_client.issuer.batch import Batch, restore_batch
+from shirushi_client.issuer.certificate_index import CertificateIndex, Place, keys_of
 from shirushi_client.issuer.confirmed import ConfirmedEvidence
 from shirushi_core.errors import InvalidInputError, ShirushiError
 from shirushi_core.proofs.anchor import IssuanceAnchor
-from shirushi_core.proofs.batch import MAX_BATCH_SIZE, BatchStatement
+from shirushi_core.proofs.batch import BatchStatement
 from shirushi_core.proofs.canonical import decode, encode
 from shirushi_core.proofs.commitment import DIGEST_SIZE
 from shirushi_core.proofs.seal import Seal
 
-LOOKUP = 500
-"""Digests looked up in one query: below sqlite's smallest limit of parameters."""
-
-KEY_BYTES = 20
-"""Bytes of a certificate's key in the index: enough that nobody finds two certificates with the same."""
-
-_INDEX_BITS = MAX_BATCH_SIZE.bit_length() - 1
-_INDEX_MASK = MAX_BATCH_SIZE - 1
-
-_VERSION = 2
+_VERSION = 3
 _SCHEMA = """
 CREATE TABLE batches (
     row INTEGER PRIMARY KEY,
@@ -63,10 +55,11 @@ CREATE TABLE batches (
     evidence BLOB
 );
 CREATE INDEX unfinished ON batches (row) WHERE state IN ('prepared', 'committed');
-CREATE TABLE certificates (key BLOB PRIMARY KEY, place INTEGER NOT NULL) WITHOUT ROWID;
 """
 
-_TO_VERSION_2 = "ALTER TABLE batches ADD COLUMN evidence BLOB"
+_TO_VERSION_2 = "ALTER TABLE batches ADD COLUMN evidence BLOB;"
+_UPGRADES = {1: _TO_VERSION_2 + certificate_index.UPGRADE, 2: certificate_index.UPGRADE}
+"""From an earlier version to this one. In version 3 what is owed (`deliveries`) may also be a book."""
 
 
 class JournalError(ShirushiError):
@@ -83,14 +76,6 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a certificate is: the journal's row of its batch, and its index in it."""
-
-    row: int
-    index: int
-
-
-@dataclass(frozen=True, slots=True)
 class Delivery:
     """A receipt to write: of which certificate of the batch, and where."""
 
@@ -99,14 +84,25 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
+class Owed:
+    """What is to be written of a batch: receipts of their own, or the book of all of them into a folder."""
+
+    receipts: tuple[Delivery, ...] = ()
+    book_folder: str | None = None
+
+
+NOTHING_OWED = Owed()
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """One batch as the journal holds it; `deliveries` are those still owed, `evidence` what members confirmed of it."""
+    """One batch as the journal holds it; `owed` is what is still to be written, `evidence` what members confirmed of it."""
 
     row: int
     state: State
     batch: Batch
     anchor: IssuanceAnchor | None
-    deliveries: tuple[Delivery, ...]
+    owed: Owed
     evidence: ConfirmedEvidence | None = None
 
 
@@ -119,6 +115,8 @@ class Journal:
         self._lock = _lock(path)
         try:
             self._database = _open(path)
+            self._index = CertificateIndex(self._database)
+            self._load_index()
         except BaseException:
             os.close(self._lock)
             raise
@@ -138,16 +136,14 @@ class Journal:
 
     def find(self, document_type: str, digests: Sequence[bytes]) -> dict[bytes, Place]:
         """Return where these bytes were issued as this document type, those that were."""
-        keys = dict(zip(_keys(document_type, digests), digests, strict=True))
-        wanted, found = list(keys), dict[bytes, Place]()
-        for start in range(0, len(wanted), LOOKUP):
-            part = wanted[start : start + LOOKUP]
-            marks = ",".join("?" * len(part))
-            rows = self._execute(f"SELECT key, place FROM certificates WHERE key IN ({marks})", part)  # noqa: S608 (question marks only)
-            found |= {keys[key]: Place(place >> _INDEX_BITS, place & _INDEX_MASK) for key, place in rows}
-        return found
+        keys = keys_of(document_type, digests)
+        with self._typed_errors():
+            found = self._index.find(keys)
+        if not found:
+            return {}
+        return {digest: found[key] for key, digest in zip(keys, digests, strict=True) if key in found}
 
-    def prepare(self, batch: Batch, deliveries: Iterable[Delivery], *, reissued: bool = False) -> int:
+    def prepare(self, batch: Batch, owed: Owed, *, reissued: bool = False) -> int:
         """Write a batch down before it is sent, and return its row; on disk when this returns.
 
         Its certificates can be found from now on; reissued ones, whose bytes may be found already, once it is committed.
@@ -164,15 +160,18 @@ class Journal:
                     b"".join(batch.salts),
                     b"".join([certificate.sha256 for certificate in certificates]),
                     _sizes(len(certificates)).pack(*[certificate.size for certificate in certificates]),
-                    # File names need not be UTF-8: this encoder writes what is not as escapes.
-                    json.dumps([(delivery.index, delivery.receipt_path) for delivery in deliveries]),
+                    _owed_text(owed),
                     reissued,
                 ),
             ).lastrowid
             if row is None:
                 raise JournalError(f"{self._path}: sqlite gave no row to a new batch")
-            if not reissued:
-                self._index(row, batch)
+        if not reissued:
+            self._index.add(row, _keys(batch))
+        if self._index.is_due:
+            with self._transaction():
+                self._index.move()
+            self._index.moved()
         return row
 
     def commit(self, row: int, anchor: IssuanceAnchor) -> None:
@@ -183,7 +182,7 @@ class Journal:
             )
             (reissued,) = self._execute("SELECT reissued FROM batches WHERE row = ?", (row,)).fetchone()
             if reissued:
-                self._index(row, self.load(row).batch)
+                self._index.replace(row, _keys(self.load(row).batch))
 
     def confirm(self, row: int, evidence: ConfirmedEvidence) -> None:
         """Write down what members confirm of a batch that is committed or delivered, in place of what was there."""
@@ -197,13 +196,9 @@ class Journal:
 
     def refuse(self, row: int) -> None:
         """Write down that the ledger's rules refused a batch: its bytes count as never issued."""
-        entry = self.load(row)
-        document_type = entry.batch.statement.document_type
+        keys = _keys(self.load(row).batch)
         with self._transaction():
-            for key in _keys(document_type, [certificate.sha256 for certificate in entry.batch.certificates]):
-                self._execute(
-                    "DELETE FROM certificates WHERE key = ? AND place >> ? = ?", (key, _INDEX_BITS, row)
-                )
+            self._index.drop(row, keys)
             self._update(row, State.PREPARED, "state = ?, deliveries = '[]'", State.REFUSED)
 
     def unfinished(self) -> list[int]:
@@ -231,7 +226,7 @@ class Journal:
                 Seal.from_json(decode(seal)),
             ),
             anchor=None if anchor is None else IssuanceAnchor.from_json(decode(anchor)),
-            deliveries=tuple(Delivery(index, path) for index, path in json.loads(deliveries)),
+            owed=_read_owed(deliveries),
             evidence=None if evidence is None else ConfirmedEvidence.from_bytes(evidence),
         )
 
@@ -240,13 +235,17 @@ class Journal:
         rows = self._execute("SELECT state, count(*) FROM batches GROUP BY state")
         return {State(state): count for state, count in rows}
 
-    def _index(self, row: int, batch: Batch) -> None:
-        keys = _keys(
-            batch.statement.document_type, [certificate.sha256 for certificate in batch.certificates]
-        )
-        # In the order of the tree that they go into: each of its pages is touched once.
-        places = sorted(zip(keys, range(row << _INDEX_BITS, (row + 1) << _INDEX_BITS), strict=False))
-        self._database.executemany("INSERT OR REPLACE INTO certificates VALUES (?, ?)", places)
+    def _load_index(self) -> None:
+        with self._typed_errors():
+            batches = self._database.execute(
+                "SELECT row, statement, digests FROM batches"
+                " WHERE row > ? AND NOT reissued AND state != 'refused' ORDER BY row",
+                (self._index.last_moved_row,),
+            )
+            self._index.load(
+                (row, BatchStatement.from_json(decode(statement)).document_type, digests)
+                for row, statement, digests in batches
+            )
 
     def _update(self, row: int, present: State, assignments: str, *values: State | bytes) -> None:
         changed = self._execute(
@@ -281,7 +280,7 @@ def read_statements(path: Path) -> list[tuple[State, BatchStatement]]:
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
             (version,) = database.execute("PRAGMA user_version").fetchone()
-            if version not in (1, _VERSION):
+            if version not in (*_UPGRADES, _VERSION):
                 raise JournalError(f"{path}: expected a journal of version {_VERSION}, found {version}")
             rows = database.execute("SELECT state, statement FROM batches ORDER BY row").fetchall()
         return [(State(state), BatchStatement.from_json(decode(statement))) for state, statement in rows]
@@ -289,10 +288,22 @@ def read_statements(path: Path) -> list[tuple[State, BatchStatement]]:
         raise JournalError(f"{path} is not an issuer's journal: {error}") from error
 
 
-def _keys(document_type: str, digests: Iterable[bytes]) -> list[bytes]:
-    """Return what stands for certificates in the index: short, for a million of them are to stay in memory."""
-    beginning = document_type.encode() + b"\0"
-    return [sha256(beginning + digest).digest()[:KEY_BYTES] for digest in digests]
+def _keys(batch: Batch) -> list[bytes]:
+    return keys_of(batch.statement.document_type, [certificate.sha256 for certificate in batch.certificates])
+
+
+def _owed_text(owed: Owed) -> str:
+    # File names need not be UTF-8: this encoder writes what is not as escapes.
+    if owed.book_folder is not None:
+        return json.dumps({"book_folder": owed.book_folder})
+    return json.dumps([(delivery.index, delivery.receipt_path) for delivery in owed.receipts])
+
+
+def _read_owed(text: str) -> Owed:
+    value = json.loads(text)
+    if isinstance(value, dict):
+        return Owed(book_folder=value["book_folder"])
+    return Owed(tuple(Delivery(index, path) for index, path in value))
 
 
 def _sizes(count: int) -> Struct:
@@ -339,9 +350,10 @@ def _open(path: Path) -> sqlite3.Connection:
         )  # pages: a few batches are moved to their places at once
         (version,) = database.execute("PRAGMA user_version").fetchone()
         if version == 0:
-            database.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {_VERSION};COMMIT;")
-        elif version == 1:
-            database.executescript(f"BEGIN;{_TO_VERSION_2};PRAGMA user_version = {_VERSION};COMMIT;")
+            schema = _SCHEMA + certificate_index.SCHEMA
+            database.executescript(f"BEGIN;{schema}PRAGMA user_version = {_VERSION};COMMIT;")
+        elif version in _UPGRADES:
+            database.executescript(f"BEGIN;{_UPGRADES[version]}PRAGMA user_version = {_VERSION};COMMIT;")
         elif version != _VERSION:
             raise JournalError(f"{path}: expected a journal of version {_VERSION}, found {version}")
     except sqlite3.DatabaseError as error:

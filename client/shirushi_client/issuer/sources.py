@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from shirushi_client.hashing import CertificateFileError, check_readable
-from shirushi_client.issuer.issuer import FileToIssue
+from shirushi_client.issuer.book_files import BOOK_SUFFIX
+from shirushi_client.issuer.issued import FileToIssue
 from shirushi_client.issuer.receipt_files import SUFFIX, ReceiptWriteError
 
 
@@ -33,7 +34,7 @@ def files_to_issue(paths: Sequence[Path], out: Path | None = None) -> Iterator[F
                 yield FileToIssue(file, f"{target}{file[len(source) :]}{SUFFIX}")
             if empty:
                 raise NothingToIssueError(f"the folder {path} holds no file to issue")
-        elif path.name.endswith(SUFFIX):
+        elif path.name.endswith((SUFFIX, BOOK_SUFFIX)):
             raise CertificateFileError(f"{path} is a receipt: name the certificate it belongs to")
         else:
             yield FileToIssue(str(path), f"{path if out is None else _beginning(out) + path.name}{SUFFIX}")
@@ -62,6 +63,20 @@ def check_files(paths: Sequence[Path], out: Path | None = None) -> int:
     return count
 
 
+def certificates_in(paths: Sequence[Path]) -> Iterator[str]:
+    """Yield the files that `files_to_issue` does, where their receipts go into books."""
+    return (file.path for file in files_to_issue(paths))
+
+
+def check_certificates(paths: Sequence[Path]) -> int:
+    """Look at every file before anything is sent, and return their number; raises CertificateFileError."""
+    count = 0
+    for path in certificates_in(paths):
+        check_readable(path)
+        count += 1
+    return count
+
+
 def _beginning(folder: Path) -> str:
     """Return what the paths of a folder's files begin with."""
     return os.path.join(folder, "")  # noqa: PTH118 (a Path would drop the separator)
@@ -72,7 +87,7 @@ def files_in(folder: str) -> Iterator[str]:
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.name.startswith(".") or entry.name.endswith(SUFFIX):
+                if entry.name.startswith(".") or entry.name.endswith((SUFFIX, BOOK_SUFFIX)):
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     yield from files_in(entry.path)

@@ -115,9 +115,13 @@ def _check(value: Json, depth: int) -> None:
 def _check_members(members: Iterable[Json], depth: int) -> None:
     if depth == 0:
         raise _too_deep()
-    for member in members:
-        if type(member) is not str or not member.isascii():  # spares a call for most members
-            _check(member, depth - 1)
+    for member in members:  # what most members are is looked at here, which spares a call
+        kind = type(member)
+        if kind is str and member.isascii():  # type: ignore[union-attr]
+            continue
+        if kind is int and -MAX_INTEGER <= member <= MAX_INTEGER:  # type: ignore[operator]
+            continue
+        _check(member, depth - 1)
 
 
 def _check_unicode(text: str) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import sha256
+from typing import overload
 
 from shirushi_core.errors import ShirushiError
 
@@ -39,34 +40,44 @@ def root(leaves: Sequence[bytes]) -> bytes:
     return level[0] if level else EMPTY_ROOT
 
 
-def root_and_paths(leaves: Sequence[bytes]) -> tuple[bytes, list[list[bytes]]]:
-    """Return the tree head and every leaf's inclusion path, made in one pass (shared nodes hashed once)."""
-    if not leaves:
-        return EMPTY_ROOT, []
-    levels = _levels(leaves)
-    paths: list[list[bytes]] = [[]]
-    for level in reversed(levels[:-1]):
-        below = []
-        for left in range(0, len(level) - 1, 2):
-            above = paths[left >> 1]
-            below.append([level[left + 1], *above])
-            below.append([level[left], *above])
-        if len(level) & 1:
-            below.append(paths[-1])
-        paths = below
-    return levels[-1][0], paths
+class Paths(Sequence[list[bytes]]):
+    """Every leaf's inclusion path (RFC 9162 section 2.1.3.1), looked up in the tree when it is asked for."""
+
+    def __init__(self, levels: Sequence[Sequence[bytes]]) -> None:
+        self._levels = levels
+
+    def __len__(self) -> int:
+        return len(self._levels[0]) if self._levels else 0
+
+    @overload
+    def __getitem__(self, index: int) -> list[bytes]: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[list[bytes]]: ...
+
+    def __getitem__(self, index: int | slice) -> list[bytes] | list[list[bytes]]:
+        if isinstance(index, slice):
+            return [self[each] for each in range(len(self))[index]]
+        index = range(len(self))[index]
+        path = []
+        for level in self._levels[:-1]:
+            if index ^ 1 < len(level):
+                path.append(level[index ^ 1])
+            index >>= 1
+        return path
+
+
+def root_and_paths(leaves: Sequence[bytes]) -> tuple[bytes, Paths]:
+    """Return the tree head and every leaf's inclusion path; each node is hashed once."""
+    levels = _levels(leaves) if leaves else []
+    return (levels[-1][0] if levels else EMPTY_ROOT), Paths(levels)
 
 
 def inclusion_path(leaves: Sequence[bytes], index: int) -> list[bytes]:
     """Return one leaf's inclusion path (RFC 9162 section 2.1.3.1); raises ProofError if there is no such leaf."""
     if not 0 <= index < len(leaves):
         raise ProofError(f"leaf index: expected one below {len(leaves)}, found {index}")
-    path = []
-    for level in _levels(leaves)[:-1]:
-        if index ^ 1 < len(level):
-            path.append(level[index ^ 1])
-        index >>= 1
-    return path
+    return Paths(_levels(leaves))[index]
 
 
 def verify_inclusion(
@@ -179,7 +190,7 @@ def verify_consistency(
 
 
 def _levels(leaves: Sequence[bytes]) -> list[list[bytes]]:
-    levels = [[leaf_hash(leaf) for leaf in leaves]]
+    levels = [[sha256(b"\x00" + leaf).digest() for leaf in leaves]]
     while len(levels[-1]) > 1:
         levels.append(_parents(levels[-1]))
     return levels

@@ -18,7 +18,8 @@ from shirushi_client.change_journal import ChangeJournal
 from shirushi_client.evidence_gathering import EvidenceGatherer
 from shirushi_client.evidence_session import open_policy
 from shirushi_client.issuer.batch import Order
-from shirushi_client.issuer.issuer import FileToIssue, Issuer
+from shirushi_client.issuer.issued import FileToIssue
+from shirushi_client.issuer.issuer import Issuer
 from shirushi_client.issuer.journal import Journal
 from shirushi_client.issuer.receipt_files import SUFFIX, write_receipt
 from shirushi_client.issuer.sources import files_to_issue
