@@ -1,0 +1,105 @@
+"""What ours is compared with is measured as it says, with tiny counts: the figures are for quiet machines."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from shirushi_benchmarks.measurement import Measurement
+from shirushi_benchmarks.peers import official_client
+from shirushi_benchmarks.peers.errors import CannotMeasureError, MeasuringError
+from shirushi_benchmarks.peers.node_packages import node_program
+from shirushi_benchmarks.peers.official_client import measure_gateway_clients
+from shirushi_benchmarks.peers.programs import measured_program
+from shirushi_client.session import ISSUER, open_session
+from shirushi_network.layout import Layout
+
+
+@pytest.fixture
+def node() -> None:
+    """Skip what needs Node.js where it is not."""
+    for program in ("node", "npm"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not on PATH")
+
+
+def figures(measurements: Sequence[Measurement]) -> list[tuple[str, str, int, int]]:
+    """Return (name, engine, count, failures) of measurements, each of which took its time."""
+    assert all(each.seconds > 0 for each in measurements)
+    return [(each.name, each.engine, each.count, each.failures) for each in measurements]
+
+
+async def anchored(layout: Layout) -> int:
+    """Return how many batches are on the ledger, at most a hundred."""
+    async with open_session(layout.root, ISSUER) as session:
+        return len((await session.ledger.list_batches(session.profile.issuer_id(), 100, "")).batches)
+
+
+async def test_both_gateway_clients_send_the_same_number_of_transactions_on_each_engine(
+    node: None, embedded: Layout
+) -> None:
+    before = await anchored(embedded)
+    told: list[str] = []
+    ours, theirs = await measure_gateway_clients(
+        embedded.root, engine="embedded", count=8, in_flight=2, progress=told.append
+    )
+    assert figures([ours, theirs]) == [
+        ("our Gateway client", "embedded", 8, 0),
+        ("official Node client", "embedded", 8, 0),
+    ]
+    assert ours.parameters == theirs.parameters == {"in_flight": 2, "turns": 2}
+    assert all(each.stages["client_cpu_seconds_per_thousand"] > 0 for each in (ours, theirs))
+    assert all(each.quantiles_ms["p99"] >= each.quantiles_ms["p50"] > 0 for each in (ours, theirs))
+    assert [line.partition(":")[0] for line in told] == [ours.name, theirs.name] * 2
+    warm_ups = 2 * 4
+    assert await anchored(embedded) - before == 16 + warm_ups
+
+
+async def test_both_gateway_clients_are_measured_on_real_fabric(node: None, raft: Layout) -> None:
+    measured = await measure_gateway_clients(raft.root, engine="fabric-raft", count=8, in_flight=4)
+    assert figures(measured) == [
+        ("our Gateway client", "fabric-raft", 8, 0),
+        ("official Node client", "fabric-raft", 8, 0),
+    ]
+
+
+async def test_what_a_client_cannot_send_counts_as_failed(
+    node: None, embedded: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        official_client, "issue_requests", lambda session, count: [b"{}" for _ in range(count)]
+    )
+    told: list[str] = []
+    measured = await measure_gateway_clients(
+        embedded.root, engine="embedded", count=4, in_flight=1, progress=told.append
+    )
+    assert [(each.count, each.failures) for each in measured] == [(0, 4), (0, 4)]
+    assert sum("2 failed, the first with EndorseError" in line for line in told) == 4
+
+
+def test_without_node_it_is_said_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(
+        CannotMeasureError,
+        match="the official Node client cannot be measured here, because npm is not on PATH",
+    ):
+        node_program(official_client.SOURCE, "the official Node client")
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("import sys; sys.exit('no such file')", "it ended with code 1: no such file"),
+        ("print('done')", "it printed no JSON: done"),
+        ("import time; time.sleep(60)", "it was not done within 1 s"),
+    ],
+)
+async def test_of_a_program_that_breaks_the_last_words_are_told(
+    tmp_path: Path, script: str, words: str
+) -> None:
+    with pytest.raises(MeasuringError, match=words):
+        await measured_program([sys.executable, "-c", script], "it", folder=tmp_path, seconds=1)
