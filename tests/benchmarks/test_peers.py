@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -11,10 +12,12 @@ import pytest
 
 from shirushi_benchmarks.measurement import Measurement
 from shirushi_benchmarks.peers import official_client
+from shirushi_benchmarks.peers.echo_chaincode import measure_echoes
 from shirushi_benchmarks.peers.errors import CannotMeasureError, MeasuringError
 from shirushi_benchmarks.peers.node_packages import node_program
 from shirushi_benchmarks.peers.official_client import measure_gateway_clients
 from shirushi_benchmarks.peers.programs import measured_program
+from shirushi_benchmarks.peers.servers import server_process
 from shirushi_client.session import ISSUER, open_session
 from shirushi_network.layout import Layout
 
@@ -79,6 +82,48 @@ async def test_what_a_client_cannot_send_counts_as_failed(
     )
     assert [(each.count, each.failures) for each in measured] == [(0, 4), (0, 4)]
     assert sum("2 failed, the first with EndorseError" in line for line in told) == 4
+
+
+async def test_both_echoes_are_called_by_submit_and_by_evaluate_and_measuring_can_be_repeated(
+    raft: Layout,
+) -> None:
+    for _ in range(2):
+        measured = await measure_echoes(raft.root, engine="fabric-raft", count=6, in_flight=3)
+        assert (
+            figures(measured)
+            == [
+                ("echo, bare protocol", "fabric-raft", 6, 0),
+                ("echo, our chaincode service", "fabric-raft", 6, 0),
+            ]
+            * 2
+        )
+        assert [each.parameters["call"] for each in measured] == ["submit", "submit", "evaluate", "evaluate"]
+        assert all("chaincode_cpu_seconds_per_thousand" in each.stages for each in measured)
+
+
+async def test_of_a_server_that_does_not_start_the_last_words_are_told(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "shirushi_chaincode.service",
+        "nothing:here",
+        "--address",
+        "x",
+        "--id",
+        "y",
+    ]
+    with pytest.raises(MeasuringError, match=r"ours did not begin to serve: .*expected HOST:PORT"):
+        async with server_process(command, "ours", tmp_path / "log"):
+            pass
+
+
+async def test_a_server_is_ended_and_tells_what_it_has_used_of_the_processor(tmp_path: Path) -> None:
+    script = "sum(range(10**7)); print('serving', flush=True); import time; time.sleep(600)"
+    async with server_process([sys.executable, "-c", script], "it", tmp_path / "log") as server:
+        used = server.cpu_seconds()
+        assert used is None or used > 0
+    with pytest.raises(ProcessLookupError):
+        os.kill(server.process_id, 0)
 
 
 def test_without_node_it_is_said_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
