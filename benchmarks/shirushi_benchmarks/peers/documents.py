@@ -12,6 +12,46 @@ from shirushi_core.errors import InvalidInputError
 SIZE = 2048
 """Bytes in a document, unless another size is asked for."""
 
+_INCOMES = (
+    *(
+        "salary",
+        "business",
+        "farming",
+        "realEstate",
+        "interest",
+        "dividends",
+        "pension",
+        "otherMiscellaneous",
+    ),
+    *("occasional", "shortTermGains", "longTermGains", "separateShortTermGains", "separateLongTermGains"),
+    *("listedDividends", "listedShares", "unlistedShares", "futures", "forestry", "retirement", "total"),
+)
+_DEDUCTIONS = (
+    *(
+        "basic",
+        "socialInsurance",
+        "smallEnterpriseMutualAid",
+        "lifeInsurance",
+        "earthquakeInsurance",
+        "medical",
+    ),
+    *("casualtyLosses", "spouse", "specialSpouse", "dependants", "disability", "widow", "singleParent"),
+    *("workingStudent", "total"),
+)
+_TAXES = (
+    *("taxable", "municipalOnIncome", "municipalPerCapita", "prefecturalOnIncome", "prefecturalPerCapita"),
+    *(
+        "forestEnvironment",
+        "adjustmentCredit",
+        "dividendCredit",
+        "housingCredit",
+        "donationCredit",
+        "foreignCredit",
+        "total",
+    ),
+)
+"""The lines of a city's income certificate."""
+
 
 def write_certificates(folder: Path, *, count: int, size: int = SIZE) -> list[Path]:
     """Write `count` certificates of `size` bytes into a new folder, and return their files in order."""
@@ -57,18 +97,10 @@ def _certificate(number: int, remarks: str) -> dict[str, Any]:
             "address": f"福岡県飯塚市見本町{number}番地",
             "since": "2010-04-01",
         },
-        "certificate": {"title": "所得・課税証明書", "fiscalYear": 2026, "incomeYear": 2025, "issued": "2026-06-15"},
-        "income": {"salary": salary, "salaryIncome": salary * 7 // 10, "business": 0, "pension": 0, "total": salary * 7 // 10},
-        "deductions": {
-            "basic": 430_000,
-            "spouse": 330_000,
-            "dependants": 330_000,
-            "socialInsurance": salary * 15 // 100,
-            "lifeInsurance": 70_000,
-            "earthquakeInsurance": 25_000,
-            "total": 1_185_000 + salary * 15 // 100,
-        },
-        "tax": {"taxable": 1_000_000, "municipal": 60_000, "prefectural": 40_000, "perCapita": 5_000, "total": 105_000},
-        "family": {"spouse": True, "dependants": 1, "specificDependants": 0, "elderlyDependants": 0, "minors": 1},
+        "certificate": {"title": "所得・課税証明書", "year": 2026, "incomeOf": 2025, "issued": "2026-06-15"},
+        "income": dict.fromkeys(_INCOMES, 0) | {"salary": salary},
+        "deductions": dict.fromkeys(_DEDUCTIONS, 0) | {"basic": 430_000, "socialInsurance": salary // 7},
+        "tax": dict.fromkeys(_TAXES, 0) | {"municipalPerCapita": 3_000, "prefecturalPerCapita": 1_500},
+        "family": {"spouse": True, "dependants": 1, "specific": 0, "elderly": 0, "minors": 1, "disabled": 0},
         "remarks": remarks,
     }

@@ -62,7 +62,7 @@ async def measure_echoes(
     engine: str,
     count: int,
     in_flight: int,
-    progress: Callable[[str], None] = lambda _: None,
+    advance: Callable[[str, int, int], None] = lambda what, done, total: None,
 ) -> list[Measurement]:
     """Call each echo about `count` times; returns bare and ours by submit, then both by evaluate.
 
@@ -71,15 +71,16 @@ async def measure_echoes(
     """
     layout = Layout(data)
     measurements = []
-    async with _served(layout, progress) as echoes:
+    async with _served(layout, lambda what: advance(what, 0, 0)) as echoes:
         for call in CALLS:
             sums = {name: _Sum() for name in echoes}
             for echo in echoes.values():
                 await _drive(echo, call, in_flight, in_flight, _Sum())
             for number in range(TURNS):
                 for name, echo in echoes.items():
-                    progress(f"{name}, {call}: turn {number + 1} of {TURNS}")
+                    advance(f"{name}, {call}", number, TURNS)
                     await _drive(echo, call, max(1, count // TURNS), in_flight, sums[name])
+                    advance(f"{name}, {call}", number + 1, TURNS)
             measurements += [
                 _measurement(name, engine, call, in_flight, total) for name, total in sums.items()
             ]

@@ -50,7 +50,7 @@ async def measure_gateway_clients(
     engine: str,
     count: int,
     in_flight: int,
-    progress: Callable[[str], None] = lambda _: None,
+    advance: Callable[[str, int, int], None] = lambda what, done, total: None,
 ) -> list[Measurement]:
     """Send about `count` transactions with each client to the issuer's own member; returns ours, then theirs.
 
@@ -67,17 +67,15 @@ async def measure_gateway_clients(
             config = Path(folder) / "config.json"
             for number in range(TURNS):
                 for name, command in commands.items():
-                    progress(f"{name}: turn {number + 1} of {TURNS}")
+                    advance(name, number, TURNS)
                     share = max(1, count // TURNS)
                     _write_turn(session, config, share, in_flight)
                     answer = await measured_program(
                         [*command, config], name, folder=program, seconds=PATIENCE + share / 10
                     )
-                    if answer["failures"]:
-                        progress(
-                            f"{name}: {answer['failures']} failed, the first with {answer['first_failure']}"
-                        )
                     turns[name].append(_turn(answer))
+                    problem = f", the first failure: {answer['first_failure']}" if answer["failures"] else ""
+                    advance(f"{name}{problem}", number + 1, TURNS)
     parameters = {"in_flight": in_flight, "turns": TURNS}
     return [_measurement(name, engine, turns[name], parameters) for name in (OURS, THEIRS)]
 

@@ -1,6 +1,6 @@
 """OpenAttestation's wrapDocuments, as an issuer calls it: documents/s of the call alone.
 
-Included: for each document a salt for every field, the check against its schema (v2, the library's own default), and the digest;
+Included: for each document a salt for every field (there are 71), the check against its schema (v2, the library's own default), and the digest;
 then the batch's tree and each document's proof. Not included: reading and parsing the files, signing, checking the proofs, and
 writing what was wrapped. A first call on some of the documents lets the program warm up, and is not counted.
 """
