@@ -10,10 +10,10 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from shirushi_benchmarks.measurement import quantiles_ms
+from shirushi_benchmarks.measurement import Measurement, quantiles_ms
 from shirushi_core.errors import ShirushiError
 
 MAX_UNDER_WAY = 1000
@@ -129,7 +129,10 @@ async def offer(
     )
 
 
-def knee(steps: Sequence[Offered], p95_ms: float) -> Offered | None:
-    """Return the step of the highest rate that was held; None if none was."""
-    held = [step for step in steps if step.is_held(p95_ms)]
-    return max(held, key=lambda step: step.rate, default=None)
+def knee(steps: Iterable[Measurement]) -> Measurement | None:
+    """Return the step of the highest rate "offered" that was held; None if none was."""
+    return max(
+        (step for step in steps if step.counts),
+        key=lambda step: float(step.parameters["offered"]),
+        default=None,
+    )
