@@ -10,6 +10,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from shirushi_benchmarks.bars import BARS
 from shirushi_benchmarks.load import knee
@@ -110,6 +111,8 @@ def _latency(axes: Axes, measurements: Sequence[Measurement]) -> None:
     ticks = sorted({_offered(each) for each in measurements})
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.minorticks_off()
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.set_xlabel("certificates offered (1/s)")
     axes.set_ylabel("from due to receipt on disk (ms)")
     axes.legend(fontsize=8)
@@ -139,6 +142,14 @@ def _transactions(axes: Axes, measurements: Sequence[Measurement]) -> None:
         numbers = [float(each.parameters["in_flight"]) for each in steps]
         label = f"{engine}{f', {down} down' if down else ''}"
         axes.plot(numbers, [each.rate for each in steps], "o--" if down else "o-", label=label, markersize=4)
+    failed = [each for each in measurements if not each.counts]
+    axes.plot(
+        [float(each.parameters["in_flight"]) for each in failed],
+        [each.rate for each in failed],
+        "x",
+        color="red",
+        label="with failures" if failed else None,
+    )
     axes.set_xlabel("transactions in flight")
     axes.set_ylabel("transactions committed (1/s)")
     axes.set_ylim(bottom=0)
@@ -175,7 +186,7 @@ def _growth(axes: Axes, measurements: Sequence[Measurement]) -> None:
                 markersize=4,
             )
     axes.set_xscale("log")
-    axes.set_yscale("log")
+    axes.set_ylim(bottom=0)
     axes.set_xlabel("anchors on the ledger, or documents in the journal")
     axes.set_ylabel("time for one ÷ that at the smallest")
     if axes.lines:

@@ -59,7 +59,7 @@ class Settings:
 
 SHORT = Settings(
     offered=(5, 20),
-    step_seconds=2.0,
+    step_seconds=3.0,
     step_requests=10,
     in_flight=(50,),
     transactions=300,

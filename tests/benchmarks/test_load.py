@@ -8,6 +8,7 @@ import statistics
 from collections.abc import Callable
 
 import pytest
+from tests.benchmarks.reports import one_at_a_time
 from tests.benchmarks.virtual_time import run_in_virtual_time
 
 from shirushi_benchmarks.load import Offered, knee, offer, schedule
@@ -141,10 +142,15 @@ def test_a_rate_is_not_held_when_a_queue_grows_a_request_fails_or_the_wait_is_lo
 
 
 def test_the_knee_is_the_highest_rate_that_was_held() -> None:
-    steps = [step(5), step(20), step(10), step(50, duration=2)]
-    assert knee(steps, 500) is steps[1]
+    steps = [
+        one_at_a_time(5, 1),
+        one_at_a_time(20, 1),
+        one_at_a_time(10, 1),
+        one_at_a_time(50, 1, overloaded=True),
+    ]
+    assert knee(steps) is steps[1]
 
 
 def test_there_is_no_knee_where_nothing_was_held() -> None:
-    assert knee([step(5, failures=1)], 500) is None
-    assert knee([], 500) is None
+    assert knee([one_at_a_time(5, 1, overloaded=True)]) is None
+    assert knee([]) is None
