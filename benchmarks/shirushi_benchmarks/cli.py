@@ -18,13 +18,19 @@ from shirushi_benchmarks.networks import NetworkKind, missing
 from shirushi_benchmarks.page import write_page, write_report
 from shirushi_benchmarks.processes import file_system
 from shirushi_benchmarks.progress import Bars
-from shirushi_benchmarks.registry import chosen, stages
+from shirushi_benchmarks.registry import ALL, PROFILES, chosen, stages
 from shirushi_benchmarks.report import Report
 from shirushi_benchmarks.runner import Run
 from shirushi_benchmarks.settings import SHORT, Documents, Settings
 from shirushi_client.cli import options
 from shirushi_client.cli.output import console, note, print_json, table
 from shirushi_core.errors import InvalidInputError
+
+_ON_REQUEST = ", ".join(each.name for each in PROFILES if not each.by_default)
+_NAMES = (
+    f"{', '.join(each.name for each in PROFILES)}, or {ALL}. "
+    f"Default: {ALL}{f' but {_ON_REQUEST}' if _ON_REQUEST else ''}."
+)
 
 app = typer.Typer(add_completion=False)
 
@@ -36,7 +42,7 @@ def bench(
         list[str] | None,
         typer.Argument(
             metavar="[PROFILE]...",
-            help="one-at-a-time, bulk, transactions, verify, verify-online, or all. Default: all but growth.",
+            help=_NAMES,
             show_default=False,
         ),
     ] = None,
@@ -119,8 +125,9 @@ def bench(
 ) -> None:
     """Measure the anchoring path: networks, and beside them what else there is, on this machine.
 
-    Brings each network up in the temporary folder (TMPDIR) on free ports and takes it down at the end. The options after
-    --compare may be left out; those with several values are given several times. Exits with 1 if anything failed.
+    Brings each network up in the temporary folder (TMPDIR), on free ports,
+    and takes it down at the end. An option with several values is given
+    several times. Exits with 1 if anything failed.
 
     Examples:
       shirushi bench
