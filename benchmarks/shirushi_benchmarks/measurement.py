@@ -15,7 +15,8 @@ class Measurement:
 
     `name` says what was measured, `engine` on what ("embedded", "fabric-bft", "fabric-raft"; "" where no ledger is in it).
     Together with `parameters` they are the same in every run, so that runs can be compared. `quantiles_ms` are of the time that
-    one of the things counted took, `stages` are further figures whose names say their units.
+    one of the things counted took, `stages` are further figures whose names say their units, `failed_with` counts the failures
+    by the name of their error. `overloaded`: more was asked than could be done, so the figures show that, and nothing else.
     """
 
     name: str
@@ -27,11 +28,18 @@ class Measurement:
     parameters: Mapping[str, int | float | str] = field(default_factory=dict)
     quantiles_ms: Mapping[str, float] = field(default_factory=dict)
     stages: Mapping[str, float] = field(default_factory=dict)
+    failed_with: Mapping[str, int] = field(default_factory=dict)
+    overloaded: bool = False
 
     @property
     def rate(self) -> float:
-        """How many a second."""
-        return self.count / self.seconds
+        """How many a second; 0 of nothing."""
+        return self.count / self.seconds if self.count else 0.0
+
+    @property
+    def counts(self) -> bool:
+        """Whether its figures may be quoted: something was done, nothing failed, and it was not overloaded."""
+        return self.count > 0 and not self.failures and not self.overloaded
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form, the rate included."""

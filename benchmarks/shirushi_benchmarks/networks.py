@@ -36,18 +36,19 @@ class NetworkKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RunningNetwork:
-    """A network that is up; `layout.root` is the data folder that clients open."""
+    """A network that is up, but for the member `down`; `layout.root` is the data folder that clients open."""
 
     kind: NetworkKind
     layout: Layout
+    down: str = ""
 
     @contextmanager
-    def without(self, member_id: str) -> Iterator[None]:
-        """Have one member's nodes stopped for a while."""
+    def without(self, member_id: str) -> Iterator[RunningNetwork]:
+        """Have one member's nodes stopped for a while, and give what still runs."""
         engine = open_engine(self.layout)
         engine.stop_member(member_id)
         try:
-            yield
+            yield replace(self, down=member_id)
         finally:
             engine.start_member(member_id)
 

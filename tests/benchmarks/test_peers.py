@@ -20,11 +20,12 @@ from shirushi_benchmarks.peers.echo_chaincode import measure_echoes
 from shirushi_benchmarks.peers.errors import CannotMeasureError, MeasuringError
 from shirushi_benchmarks.peers.node_packages import node_program
 from shirushi_benchmarks.peers.official_client import measure_gateway_clients
-from shirushi_benchmarks.peers.pipeline import issue_without_ledger, measure_pipeline
+from shirushi_benchmarks.peers.pipeline import from_files, measure_pipeline
 from shirushi_benchmarks.peers.programs import measured_program
 from shirushi_benchmarks.peers.pymerkle_pipeline import measure_pymerkle, prove
 from shirushi_benchmarks.peers.servers import server_process
 from shirushi_benchmarks.peers.wrap_documents import measure_wrap_documents
+from shirushi_client.book_extraction import books_in, extract_receipts
 from shirushi_client.hashing import digest_bytes
 from shirushi_client.issuer.sources import files_to_issue
 from shirushi_client.session import ISSUER, open_session
@@ -172,18 +173,21 @@ async def test_the_three_pipelines_are_measured_over_documents_of_the_same_size(
     node: None, tmp_path: Path
 ) -> None:
     counts = {"count": 25, "batch": 10}
-    measured = [
-        await measure_pipeline(**counts, folder=tmp_path),
+    ours = await measure_pipeline(**counts, folder=tmp_path)
+    theirs = [
         await measure_wrap_documents(**counts),
         await measure_pymerkle(**counts, folder=tmp_path),
     ]
-    assert figures(measured) == [
-        ("pipeline without ledger", "", 25, 0),
-        ("wrapDocuments", "", 25, 0),
-        ("pymerkle pipeline", "", 25, 0),
+    assert figures(ours) == [("pipeline without ledger", "", 25, 0)] * 4
+    assert figures(theirs) == [("wrapDocuments", "", 25, 0), ("pymerkle pipeline", "", 25, 0)]
+    same = {"bytes": 2048, "batch": 10}
+    assert [each.parameters for each in ours] == [
+        {**same, "from": source, "to": result}
+        for source in ("files", "memory")
+        for result in ("receipts", "book")
     ]
-    assert all(each.parameters == {"bytes": 2048, "batch": 10} for each in measured)
-    assert all(each.stages["cpu_seconds_per_thousand"] > 0 for each in measured)
+    assert all(each.parameters == same for each in theirs)
+    assert all(each.stages["cpu_seconds_per_thousand"] > 0 for each in (*ours, *theirs))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -198,13 +202,19 @@ def test_the_documents_are_certificates_of_one_size_of_which_no_two_are_alike() 
 
 def test_our_pipeline_writes_receipts_that_prove_their_files(tmp_path: Path) -> None:
     paths = write_certificates(tmp_path / "documents", count=5)
-    issue_without_ledger(
-        list(files_to_issue([tmp_path / "documents"])), ec.generate_private_key(ec.SECP256R1())
-    )
+    files = list(files_to_issue([tmp_path / "documents"]))
+    assert from_files(files, ec.generate_private_key(ec.SECP256R1()), "receipts") == 5
     for path in paths:
         receipt = Receipt.from_bytes(Path(f"{path}.receipt.json").read_bytes())
         digest = digest_bytes(path.read_bytes())
         verify_in_batch(verify_file(receipt, digest.sha256, digest.size))
+
+
+def test_our_pipeline_writes_books_that_prove_their_files(tmp_path: Path) -> None:
+    write_certificates(tmp_path / "documents", count=5)
+    files = list(files_to_issue([tmp_path / "documents"]))
+    assert from_files(files, ec.generate_private_key(ec.SECP256R1()), "book") == 5
+    assert [len(part) for part in extract_receipts(books_in(tmp_path / "documents"), files)] == [5]
 
 
 def test_pymerkles_pipeline_writes_proofs_of_the_commitments(tmp_path: Path) -> None:
