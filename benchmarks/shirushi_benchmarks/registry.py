@@ -15,6 +15,7 @@ from shirushi_benchmarks.peers.pipeline import measure_pipeline
 from shirushi_benchmarks.peers.pymerkle_pipeline import measure_pymerkle
 from shirushi_benchmarks.peers.wrap_documents import measure_wrap_documents
 from shirushi_benchmarks.profiles.bulk import measure_bulk
+from shirushi_benchmarks.profiles.costs import measure_costs
 from shirushi_benchmarks.profiles.one_at_a_time import measure_one_at_a_time
 from shirushi_benchmarks.profiles.transactions import measure_transactions
 from shirushi_benchmarks.profiles.verifying import measure_verifying, measure_verifying_online
@@ -132,6 +133,12 @@ PROFILES = (
         "how many documents a second are proved without a ledger, by us and with pymerkle",
         in_short=False,
         alone=_pipelines,
+    ),
+    Profile(
+        "costs",
+        "where the time of one document and of one transaction goes",
+        in_short=False,
+        alone=measure_costs,
     ),
     Profile(
         "wrap-documents",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable
-from dataclasses import dataclass
 from hashlib import sha256
+from typing import NamedTuple
 
 from shirushi_core.errors import ShirushiError
 
@@ -20,9 +20,11 @@ class CertificateFileError(ShirushiError):
     """A file that cannot be read as a certificate: missing, unreadable, a link, a folder or a special file."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileDigest:
-    """What a receipt says of a certificate: the SHA-256 of its exact bytes and their number."""
+class FileDigest(NamedTuple):
+    """What a receipt says of a certificate: the SHA-256 of its exact bytes and their number.
+
+    A tuple, for a million of them are made at a time.
+    """
 
     sha256: bytes
     size: int

@@ -72,6 +72,28 @@ async def measure_transactions(
     return measurements
 
 
+async def load_of(
+    network: RunningNetwork,
+    count: int,
+    in_flight: int,
+    seconds: float,
+    advance: Advance,
+    begin: Callable[[], None],
+    end: Callable[[], None],
+) -> tuple[list[float], Counter[str], float]:
+    """Run one step by itself, and call `begin` and `end` around what is measured of it."""
+    async with open_session(network.layout.root, ISSUER) as session:
+        key = session.profile.load_seal_key()
+        requests = [_request(session, key) for _ in range(count)]
+        await session.members[0].submit("issue", _request(session, key))
+        begin()
+        found = await _step(
+            session.members[0], requests, in_flight, seconds, lambda done: advance(NAME, done, count)
+        )
+        end()
+    return found
+
+
 async def _step(
     member: MemberContract,
     requests: Iterable[Json],
