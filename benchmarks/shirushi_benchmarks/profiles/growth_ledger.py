@@ -13,7 +13,7 @@ import multiprocessing
 import os
 import secrets
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -86,7 +86,7 @@ def fill(layout: Layout, anchors: int, progress: Progress) -> Filled:
                     transactions[-1] = _revoked(maker, store, known)
                 _commit(store, transactions, orderers, last_config)
                 known = following
-                if number % max(1, missing // 20) == 0:
+                if number % max(10, missing // 20) == 0:
                     progress(f"filled {number * BLOCK} of {missing * BLOCK} anchors")
         return count(store)
 
@@ -114,7 +114,7 @@ def allocated_bytes(folder: Path) -> int:
 
 def _made_blocks(
     layout: Layout, issuer: VersionedValue, blocks: int
-) -> Iterator[tuple[list[FilledTransaction], KnownBatch]]:
+) -> Generator[tuple[list[FilledTransaction], KnownBatch], None, None]:
     """Yield the transactions of blocks, made in as many processes as there are cores."""
     workers = os.cpu_count() or 1
     context = multiprocessing.get_context("spawn")
@@ -132,7 +132,7 @@ _worker: tuple[TransactionMaker, KnownState]  # of a process that makes transact
 
 
 def _begin(layout: Layout, issuer: VersionedValue) -> None:
-    global _worker  # noqa: PLW0603 - how a pool's process keeps what it was begun with
+    global _worker  # how a pool's process keeps what it was begun with
     _worker = TransactionMaker(layout), KnownState({(CHAINCODE, _issuer_key(layout)): issuer})
 
 

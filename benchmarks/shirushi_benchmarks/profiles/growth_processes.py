@@ -71,5 +71,7 @@ class Watch:
 
 def cpu_seconds(pid: int) -> float:
     """Return the CPU time that a process has used, user and system; raises OSError if there is none."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+    fields = (
+        Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+    )
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

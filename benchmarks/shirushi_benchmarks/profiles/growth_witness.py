@@ -180,8 +180,6 @@ async def _serve_peers(layout: Layout, pipe: Connection) -> None:
 def _node(layout: Layout) -> LedgerNode:
     genesis = layout.genesis.read_bytes()
     consenters = from_config_block(common_pb2.Block.FromString(genesis)).consenters
-    members = [
-        member_node(layout, member, consenters) for member in read_topology(layout.topology).members
-    ]
+    members = [member_node(layout, member, consenters) for member in read_topology(layout.topology).members]
     definition = ChaincodeDefinition(name=CHAINCODE, backing=AnchorsChaincode(clock=time.time))
     return LedgerNode(layout.ledger, genesis, members, [definition])
