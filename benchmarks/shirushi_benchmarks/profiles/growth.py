@@ -34,7 +34,7 @@ from shirushi_benchmarks.profiles.growth_issuing import (
     measure_journal,
     open_issuer,
 )
-from shirushi_benchmarks.profiles.growth_ledger import Filled, Progress, allocated_bytes, fill
+from shirushi_benchmarks.profiles.growth_ledger import Filled, Progress, allocated_bytes, count, fill, opened
 from shirushi_benchmarks.profiles.growth_processes import Watch, cpu_seconds
 from shirushi_benchmarks.profiles.growth_transactions import CERTIFICATES, GrowthError
 from shirushi_benchmarks.profiles.growth_witness import CaughtUp, catch_up, give_to_all, signing_seconds
@@ -54,6 +54,9 @@ from shirushi_network.layout import Layout
 MARKS = (1_000, 10_000, 100_000, 1_000_000)
 """Anchors, and documents in one journal, at which is measured."""
 
+PASSED = 0.9
+"""Of the anchors that are there: what is measured at a smaller mark would be measured with too many."""
+
 ANCHORED_BATCHES = 50
 ENGINE = "embedded"
 PATIENCE = 120.0
@@ -66,15 +69,22 @@ def marks_up_to(most: int) -> tuple[int, ...]:
 
 
 def measure_ledger(
-    root: Path, marks: Sequence[int], progress: Progress, *, batch: int = BATCH
+    root: Path, scratch: Path, marks: Sequence[int], progress: Progress, *, batch: int = BATCH
 ) -> Iterator[Measurement]:
     """Fill a consortium's ledger to one mark after the other, and yield what is measured at each; raises ShirushiError.
 
-    `root` is an empty folder, or one of an earlier run whose consortium is down; it is down at the end.
+    `root` is an empty folder, or one of an earlier run whose consortium is down; it is down at the end. Marks that its
+    ledger has left behind are passed over. Documents are issued in `scratch`: on tmpfs, or it is the file system that is
+    measured.
     """
     layout = _consortium(root, progress)
+    with opened(layout) as store:
+        there = count(store).anchors
     for mark in marks:
-        yield from _at_mark(layout, root / "work", mark, progress, batch)
+        if mark < PASSED * there:
+            progress(f"passing over {mark} anchors: the ledger has {there}")
+            continue
+        yield from _at_mark(layout, root / "witness-alone", scratch / "work", mark, progress, batch)
 
 
 def measure_documents(
@@ -104,11 +114,13 @@ def _consortium(root: Path, progress: Progress) -> Layout:
     return layout
 
 
-def _at_mark(layout: Layout, work: Path, mark: int, progress: Progress, batch: int) -> Iterator[Measurement]:
-    shutil.rmtree(work, ignore_errors=True)
+def _at_mark(
+    layout: Layout, derived: Path, work: Path, mark: int, progress: Progress, batch: int
+) -> Iterator[Measurement]:
+    for folder in (derived, work):
+        shutil.rmtree(folder, ignore_errors=True)
     work.mkdir(parents=True)
     parameters: dict[str, int | float | str] = {"anchors": mark}
-    derived = work / "witness"
     fill(layout, mark // 2, progress)
     progress("a witness catches up from nothing")
     first = catch_up(layout, derived)
@@ -119,6 +131,7 @@ def _at_mark(layout: Layout, work: Path, mark: int, progress: Progress, batch: i
     yield from _witness(filled, first, second, parameters)
     yield _signing(layout, second, parameters)
     give_to_all(layout, derived)
+    shutil.rmtree(derived)
     progress(f"measuring with {filled.anchors} anchors")
     yield from _with_consortium(layout, work, filled, parameters, progress, batch)
     shutil.rmtree(work)
@@ -357,11 +370,11 @@ def main() -> None:
         found.append(measured)
         tell(json.dumps(measured.to_json()))
 
+    scratch = given.scratch or given.folder
     if given.anchors:
-        for measured in measure_ledger(given.folder, marks_up_to(given.anchors), tell):
+        for measured in measure_ledger(given.folder, scratch, marks_up_to(given.anchors), tell):
             note(measured)
     if given.documents:
-        scratch = given.scratch or given.folder
         for measured in measure_documents(given.folder, scratch, marks_up_to(given.documents), tell):
             note(measured)
     document = {"machine": asdict(this_machine()), "measurements": [each.to_json() for each in found]}
