@@ -15,6 +15,7 @@ import asyncio
 import json
 import os
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -361,6 +362,7 @@ def main() -> None:
         "--scratch", type=Path, help="Where documents are issued; the folder itself if left out."
     )
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # so that what was started is ended too
     found: list[Measurement] = []
 
     def tell(what: str) -> None:
