@@ -11,7 +11,7 @@ import multiprocessing
 import os
 import shutil
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -84,15 +84,17 @@ def measure_journal(
                 issued += done.documents
             runs, memory = pool.submit(_issue_part, part(RUNS, batch)).result()
             issued += sum(each.documents for each in runs)
-            yield issuing(NAME, runs, RUNS * batch, {"documents": mark, "batch": batch}, memory)
+            size = sum(file.stat().st_size for file in folder.glob("journal.db*"))
+            stages = {**memory, "journal_bytes_per_document": round(size / issued, 1)}
+            yield issuing(NAME, runs, RUNS * batch, {"documents": mark, "batch": batch}, stages)
 
 
 def issuing(
     name: str,
     runs: Sequence[Issued],
     expected: int,
-    parameters: dict[str, int | float | str],
-    stages: dict[str, float],
+    parameters: Mapping[str, int | float | str],
+    stages: Mapping[str, float],
 ) -> Measurement:
     """Return what some runs of issuing come to: totals, and the median run's CPU time for one document."""
     documents = sum(each.documents for each in runs)
