@@ -27,8 +27,8 @@ from shirushi_node.witness.store import Block, LogStore
 MAX_BLOCKS = 512
 """Blocks taken in at a time, and blocks that wait."""
 
-MAX_BYTES = 64 << 20
-"""Bytes of blocks beyond which no more are read ahead; one block may be larger."""
+MAX_BYTES = 8 << 20
+"""Bytes of blocks beyond which no more are read ahead; one block may be larger. Five witnesses may share a process."""
 
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 10.0

@@ -10,6 +10,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from hashlib import sha256
 from typing import TypeAlias
 
@@ -28,9 +29,10 @@ _Key: TypeAlias = tuple[int, bytes, bytes, bytes]
 
 
 def prepare_block(chain: ChainState, block: common_pb2.Block) -> Block:
-    """Return a block checked and derived; raises WitnessError."""
+    """Return a block checked and derived, without its transactions, which take several times its size; raises WitnessError."""
     checked = check_block(chain, block)
-    return Block(checked, derive(checked))
+    derived = derive(checked)
+    return Block(replace(checked, transactions=()), derived)
 
 
 class SharedPreparing:

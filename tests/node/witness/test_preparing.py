@@ -9,11 +9,14 @@ from typing import Any, cast
 
 import pytest
 from fabric_protos.common import common_pb2
+from tests.node.witness.test_block_check import follow
+from tests.support.anchored_chain import AnchoredChain
 
 from shirushi_node.witness import preparing
 from shirushi_node.witness.block_check import ChainState
+from shirushi_node.witness.derivation import derive
 from shirushi_node.witness.errors import BlockCheckError
-from shirushi_node.witness.preparing import SharedPreparing
+from shirushi_node.witness.preparing import SharedPreparing, prepare_block
 
 
 def at(number: int, header_hash: bytes = b"h", commit_hash: bytes = b"c") -> ChainState:
@@ -94,3 +97,13 @@ def test_only_the_newest_blocks_are_remembered(work: Work) -> None:
         shared(at(number), a_block())
     shared(at(0), a_block())
     assert len(work.done) == preparing.KEPT + 2
+
+
+def test_what_is_kept_of_a_block_until_it_is_committed_is_what_it_adds_and_not_its_transactions(
+    issued: AnchoredChain,
+) -> None:
+    before, checked = follow(issued.blocks)[-2:]
+    prepared = prepare_block(before.after, issued.block(checked.number))
+    assert checked.transactions
+    assert prepared.checked.transactions == ()
+    assert (prepared.checked.after, prepared.derived) == (checked.after, derive(checked))
