@@ -205,9 +205,9 @@ BARS = (
     ),
     Bar(
         "cost of a document at 10⁶ ÷ at 10³",
-        Figure("growth of the journal", "embedded", "us_per_document", {"documents": 1_000_000}),
+        Figure("growth of the journal", "embedded", "issuer_cpu_us_per_document", {"documents": 1_000_000}),
         1.2,
-        over=Figure("growth of the journal", "embedded", "us_per_document", {"documents": 1_000}),
+        over=Figure("growth of the journal", "embedded", "issuer_cpu_us_per_document", {"documents": 1_000}),
         relation="≤",
     ),
     Bar(

@@ -125,6 +125,22 @@ def bench(
             "--pipeline", min=1, max=1_000_000, help="Documents without a ledger.", show_default=False
         ),
     ] = None,
+    anchors: Annotated[
+        int | None,
+        typer.Option(
+            "--anchors", min=1000, max=1_000_000, help="Anchors that a ledger grows to.", show_default=False
+        ),
+    ] = None,
+    journal: Annotated[
+        int | None,
+        typer.Option(
+            "--journal",
+            min=1000,
+            max=10_000_000,
+            help="Documents that a journal grows to.",
+            show_default=False,
+        ),
+    ] = None,
     cold: Annotated[
         int | None,
         typer.Option("--cold", min=1, max=100_000, help="Receipts with a head each.", show_default=False),
@@ -162,6 +178,8 @@ def bench(
         batch=batch,
         receipts=receipts,
         pipeline=pipeline,
+        anchors=anchors,
+        journal=journal,
         cold=cold,
         cached=cached,
         online=online,

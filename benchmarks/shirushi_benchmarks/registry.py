@@ -16,6 +16,7 @@ from shirushi_benchmarks.peers.pymerkle_pipeline import measure_pymerkle
 from shirushi_benchmarks.peers.wrap_documents import measure_wrap_documents
 from shirushi_benchmarks.profiles.bulk import measure_bulk
 from shirushi_benchmarks.profiles.costs import measure_costs
+from shirushi_benchmarks.profiles.growth import measure_growth
 from shirushi_benchmarks.profiles.one_at_a_time import measure_one_at_a_time
 from shirushi_benchmarks.profiles.transactions import measure_transactions
 from shirushi_benchmarks.profiles.verifying import measure_verifying, measure_verifying_online
@@ -88,6 +89,16 @@ async def _wrap_documents(_: Path, settings: Settings, advance: Advance) -> list
     return [await measure_wrap_documents(count=count, batch=settings.pipeline_batch, advance=advance)]
 
 
+def _growth(folder: Path, settings: Settings, advance: Advance) -> Measured:
+    return measure_growth(
+        folder,
+        folder,
+        anchors=settings.anchors,
+        documents=settings.journal,
+        progress=lambda what: advance(f"growth: {what}", 0, 1),
+    )
+
+
 PROFILES = (
     Profile(
         "one-at-a-time", "how soon a citizen who asks holds the receipt", measure_one_at_a_time, _ANCHORING
@@ -139,6 +150,12 @@ PROFILES = (
         "where the time of one document and of one transaction goes",
         in_short=False,
         alone=measure_costs,
+    ),
+    Profile(
+        "growth",
+        "what one costs on a ledger that has grown, and with a journal that has",
+        in_short=False,
+        alone=_growth,
     ),
     Profile(
         "wrap-documents",

@@ -42,7 +42,8 @@ class Settings:
 
     `offered`: requests a second; `in_flight`: transactions under way at once; each of these steps takes `step_seconds`, or longer
     where that would be fewer than `step_requests` requests, or ends after `transactions`. `documents` are issued in batches of `batch` into
-    receipt books, `receipts` of the first of them with a receipt file each as well. `pipeline`: documents proved without a ledger. `cold` and `cached`: receipts with heads
+    receipt books, `receipts` of the first of them with a receipt file each as well. `pipeline`: documents proved without a ledger. `anchors` and `journal`: how far a ledger and an
+    issuer's journal grow. `cold` and `cached`: receipts with heads
     of their own and of one batch to verify offline, `online`: receipts to verify by asking members.
     """
 
@@ -56,6 +57,8 @@ class Settings:
     receipts: int = 20_480
     pipeline: int = 20_000
     pipeline_batch: int = 1000
+    anchors: int = 10_000
+    journal: int = 1_000_000
     cold: int = 300
     cached: int = 8192
     online: int = 300

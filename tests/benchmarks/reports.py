@@ -82,7 +82,7 @@ def growing(documents: int, us_per_document: float) -> Measurement:
         "documents",
         engine="embedded",
         parameters={"documents": documents},
-        stages={"us_per_document": us_per_document},
+        stages={"issuer_cpu_us_per_document": us_per_document},
     )
 
 

@@ -15,7 +15,7 @@ from shirushi_benchmarks.ledger_size import bytes_of_blocks, ledger_height
 from shirushi_benchmarks.measurement import Measurement, quantiles_ms
 from shirushi_benchmarks.networks import RunningNetwork
 from shirushi_benchmarks.processes import watching
-from shirushi_benchmarks.settings import Advance, Documents, Settings
+from shirushi_benchmarks.settings import MAX_DOCUMENTS, Advance, Documents, Settings
 from shirushi_client.evidence_session import open_gatherer
 from shirushi_client.issuer.batch import Order
 from shirushi_client.issuer.batcher import MAX_COUNT
@@ -28,6 +28,9 @@ from shirushi_client.session import ISSUER, open_session
 from shirushi_core.errors import ShirushiError
 
 NAME = "bulk"
+ENOUGH = 100_000
+"""Documents by which it can be seen what a member that is down changes."""
+
 BOOKS, FILES = "books", "files"
 """What receipts are written into: a book for each batch, or a file each."""
 
@@ -51,11 +54,14 @@ async def measure_bulk(
 ) -> list[Measurement]:
     """Issue folders of documents into books, of each of the sizes in turn, and some of the first with a receipt file each.
 
-    What was made for one is removed before the next.
+    What was made for one is removed before the next. With a member down there are at most ENOUGH of each size.
     """
     first = settings.documents[0]
     few = Documents(min(first.count, settings.receipts), first.size)
-    plans = [(documents, BOOKS, settings.batch) for documents in settings.documents]
+    most = ENOUGH if network.down else MAX_DOCUMENTS
+    plans = [
+        (Documents(min(each.count, most), each.size), BOOKS, settings.batch) for each in settings.documents
+    ]
     plans.append((few, FILES, min(settings.batch, MAX_COUNT)))
     measurements = []
     for number, (documents, receipts, batch) in enumerate(plans):
@@ -175,7 +181,7 @@ def _noting(items: Iterable[Item], batch: int, taken: list[float]) -> Iterator[I
         yield item
 
 
-def make_documents(folder: Path, documents: Documents, tell: Callable[[int], None]) -> None:
+def make_documents(folder: Path, documents: Documents, tell: Callable[[int], None] = lambda _: None) -> None:
     """Write files of random bytes, in sub-folders of FILES_PER_FOLDER; `tell` is told how many there are."""
     for start in range(0, documents.count, FILES_PER_FOLDER):
         end = min(start + FILES_PER_FOLDER, documents.count)

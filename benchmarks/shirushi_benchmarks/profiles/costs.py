@@ -127,7 +127,7 @@ def _told(out: Path) -> dict[str, float]:
 
 def _document(folder: Path, batch: int, advance: Advance) -> Measurement:
     """Issue batches into books step by step, in one thread and without a ledger, and time each step."""
-    make_documents(folder, Documents(batch, DOCUMENT_BYTES), lambda _: None)
+    make_documents(folder, Documents(batch, DOCUMENT_BYTES))
     key = ec.generate_private_key(ec.SECP256R1())
     watch = _StopWatch()
     started = time.perf_counter()

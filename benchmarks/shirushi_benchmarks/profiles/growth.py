@@ -23,7 +23,7 @@ from pathlib import Path
 from shirushi_benchmarks.machine import this_machine
 from shirushi_benchmarks.measurement import Measurement, quantiles_ms
 from shirushi_benchmarks.profiles.growth_consortium import ENGINE, Parameters, disk, measure_consortium, start
-from shirushi_benchmarks.profiles.growth_issuing import BATCH, measure_journal
+from shirushi_benchmarks.profiles.growth_issuing import BATCH, BOOK_BATCH, measure_journal
 from shirushi_benchmarks.profiles.growth_ledger import Filled, Progress, count, fill, opened
 from shirushi_benchmarks.profiles.growth_witness import CaughtUp, catch_up, give_to_all, signing_seconds
 from shirushi_network import bring_up
@@ -74,11 +74,11 @@ def measure_ledger(
 
 
 def measure_documents(
-    root: Path, scratch: Path, marks: Sequence[int], progress: Progress, *, batch: int = BATCH
+    root: Path, scratch: Path, marks: Sequence[int], progress: Progress, *, batch: int = BOOK_BATCH
 ) -> Iterator[Measurement]:
-    """Issue documents with one journal to one mark after the other, on the consortium of `root`; raises ShirushiError.
+    """Issue documents into receipt books with one journal to one mark after the other, on the consortium of `root`; raises ShirushiError.
 
-    Documents, receipts and journal are in `scratch`, at most 2 GB: on tmpfs, or it is the file system that is measured.
+    Documents, books and journal are in `scratch`, at most 2 GB: on tmpfs, or it is the file system that is measured.
     """
     layout = _consortium(root, progress)
     folder = scratch / "issuing"

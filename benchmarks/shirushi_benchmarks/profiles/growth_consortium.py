@@ -21,6 +21,7 @@ from shirushi_benchmarks.profiles.growth_issuing import (
 from shirushi_benchmarks.profiles.growth_ledger import Filled, Progress, allocated_bytes
 from shirushi_benchmarks.profiles.growth_processes import Watch, cpu_seconds
 from shirushi_benchmarks.profiles.growth_transactions import CERTIFICATES, GrowthError
+from shirushi_benchmarks.settings import Documents
 from shirushi_client.hashing import digest_bytes
 from shirushi_client.session import ISSUER, open_session
 from shirushi_client.trust_policy_file import FILE_NAME, read_policy
@@ -123,7 +124,7 @@ async def _issue(layout: Layout, work: Path, pid: int, parameters: Parameters, b
     """Issue full batches one after the other, from files to receipts on disk."""
     folders = [work / "documents" / str(number) for number in range(RUNS)]
     for each in folders:
-        make_documents(each, count=batch, size=DOCUMENT_BYTES)
+        make_documents(each, Documents(batch, DOCUMENT_BYTES))
     async with open_issuer(layout.root, work / "journal.db", batch=batch) as issuer:
         cpu = cpu_seconds(pid)
         runs = [await issue_folder(issuer, each) for each in folders]
@@ -140,7 +141,7 @@ async def _issue(layout: Layout, work: Path, pid: int, parameters: Parameters, b
 async def _receipts(layout: Layout, work: Path, parameters: Parameters, batch: int) -> Measurement:
     """Issue a batch whose receipts have a compact form too, and verify them offline; lengths are those of its first one."""
     folder = work / "certified"
-    make_documents(folder, count=batch, size=DOCUMENT_BYTES)
+    make_documents(folder, Documents(batch, DOCUMENT_BYTES))
     async with open_issuer(layout.root, work / "certified.db", batch=batch, certified=True) as issuer:
         await issue_folder(issuer, folder)
     files = sorted(folder.rglob("*.pdf"))

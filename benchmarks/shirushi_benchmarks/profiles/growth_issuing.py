@@ -21,16 +21,18 @@ from statistics import median
 from shirushi_benchmarks.measurement import Measurement
 from shirushi_benchmarks.profiles.bulk import make_documents
 from shirushi_benchmarks.profiles.growth_processes import Watch
+from shirushi_benchmarks.settings import Documents
 from shirushi_client.evidence_session import open_gatherer
 from shirushi_client.issuer.batch import Order
-from shirushi_client.issuer.issuer import Issuer
+from shirushi_client.issuer.issuer import BOOK_COUNT, Issuer
 from shirushi_client.issuer.journal import Journal
-from shirushi_client.issuer.sources import files_to_issue
+from shirushi_client.issuer.sources import certificates_in, files_to_issue
 from shirushi_client.session import ISSUER, open_session
 
 NAME = "growth of the journal"
 
 BATCH = 4096
+BOOK_BATCH = BOOK_COUNT
 RUNS = 5
 """Batches issued at each mark: the median is what counts."""
 
@@ -64,9 +66,9 @@ class _Part:
 
 
 def measure_journal(
-    data: Path, folder: Path, marks: Sequence[int], progress: Progress, *, batch: int = BATCH
+    data: Path, folder: Path, marks: Sequence[int], progress: Progress, *, batch: int = BOOK_BATCH
 ) -> Iterator[Measurement]:
-    """Issue up to the last of some marks, and yield at each what RUNS batches more cost with a journal of that size.
+    """Issue into receipt books up to the last of some marks, and yield at each what RUNS batches more cost with a journal of that size.
 
     `data` is that of a consortium that is up; `folder` is an empty one for documents and journal, a few hundred MB.
     """
@@ -147,11 +149,24 @@ async def issue_folder(issuer: Issuer, folder: Path) -> Issued:
     return Issued(documents, time.perf_counter() - started, time.process_time() - cpu)
 
 
+async def issue_into_books(issuer: Issuer, folder: Path) -> Issued:
+    """Issue every document of a folder into receipt books beside it."""
+    documents = 0
+    books = folder.with_name(f"{folder.name}-books")
+    books.mkdir()
+    started, cpu = time.perf_counter(), time.process_time()
+    issuing = issuer.issue_books(certificates_in([folder]), Order("growth"), str(books))
+    async with aclosing(issuing) as parts:
+        async for part in parts:
+            documents += sum(len(book.certificates) for book in part)
+    return Issued(documents, time.perf_counter() - started, time.process_time() - cpu)
+
+
 def _issue_part(part: _Part) -> tuple[list[Issued], dict[str, float]]:
     """Issue documents that are made for it and deleted again; returns each folder's cost, and memory while issuing."""
     folders = [part.folder / str(number) for number in range(part.folders)]
     for each in folders:
-        make_documents(each, count=part.documents, size=DOCUMENT_BYTES)
+        make_documents(each, Documents(part.documents, DOCUMENT_BYTES))
     try:
         with Watch(os.getpid()) as memory:
             done = asyncio.run(_issue_folders(part, folders))
@@ -162,4 +177,4 @@ def _issue_part(part: _Part) -> tuple[list[Issued], dict[str, float]]:
 
 async def _issue_folders(part: _Part, folders: Sequence[Path]) -> list[Issued]:
     async with open_issuer(part.data, part.journal, batch=part.batch) as issuer:
-        return [await issue_folder(issuer, each) for each in folders]
+        return [await issue_into_books(issuer, each) for each in folders]
