@@ -76,7 +76,9 @@ def render(report: Report, plots: Sequence[Path], raw: Path, folder: Path) -> st
         sorted(report.measurements, key=lambda each: _section(each.name)),
         key=lambda each: _section(each.name),
     ):
-        lines += ["", f"### {name[:1].upper()}{name[1:]}", "", *_table(list(group))]
+        rows = list(group)
+        table = _costs(rows) if name.endswith("processor time") else _table(rows)
+        lines += ["", f"### {name[:1].upper()}{name[1:]}", "", *table]
         for stem in [each for each in drawn if each.startswith(name.replace(" ", "-"))]:
             lines += ["", f"![{name}]({_link(drawn.pop(stem), folder)})"]
     for stem, path in drawn.items():
@@ -107,6 +109,20 @@ def _failures(report: Report) -> Iterable[str]:
         yield f"- {problem.profile}, {problem.engine or 'no network'}: not measured: {problem.sentence}"
     for kind, lacks in (report.left_out or {}).items():
         yield f"- {kind} was left out: {lacks}"
+
+
+def _costs(measurements: Sequence[Measurement]) -> Iterable[str]:
+    """Give what one thing costs, step by step: a table for each process."""
+    for each in measurements:
+        process = each.parameters.get("process")
+        total = sum(each.stages.values())
+        yield f"| {f'in the {process}' if process else 'step'} | µs | share |"
+        yield "|---|---|---|"
+        for name, used in each.stages.items():
+            yield f"| {name.removeprefix('thread ').replace('_', ' ')} | {used:,.1f} | {used / total:.0%} |"
+        rate = f"{each.count:,} {each.unit}, {each.rate:,.0f} a second"
+        yield f"| together | {total:,.0f} | {rate} |"
+        yield ""
 
 
 def _table(measurements: Sequence[Measurement]) -> Iterable[str]:

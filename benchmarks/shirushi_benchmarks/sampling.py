@@ -18,6 +18,7 @@ INTERVAL = 0.005
 """Seconds of processor time between two samples."""
 
 LOOP = "event loop and gRPC"
+POLLER = "gRPC's polling thread"
 
 PLACES: Sequence[tuple[str, str]] = (
     ("shirushi_core.fabric.signing", "signatures"),
@@ -66,7 +67,7 @@ class Sampler:
         main = used.pop(threading.main_thread().name, 0.0)
         total = self.samples.total()
         shares = {label: main * count / total for label, count in self.samples.items()} if total else {}
-        return {**shares, **{f"thread {name}": seconds for name, seconds in used.items() if seconds > 0}}
+        return {**shares, **{name: seconds for name, seconds in used.items() if seconds > 0}}
 
     def _take(self, _: int, frame: FrameType | None) -> None:
         self.samples[label_of(frame)] += 1
@@ -99,7 +100,13 @@ def _thread_seconds() -> dict[str, float]:
     found: Counter[str] = Counter()
     for thread in threading.enumerate():
         if thread.ident is not None:
-            name = thread.name.rstrip("0123456789").rstrip("_-")
-            name = thread.name if thread is threading.main_thread() else name
-            found[name] += time.clock_gettime(time.pthread_getcpuclockid(thread.ident))  # type: ignore[assignment]
+            found[_name(thread)] += time.clock_gettime(time.pthread_getcpuclockid(thread.ident))  # type: ignore[assignment]
     return dict(found)
+
+
+def _name(thread: threading.Thread) -> str:
+    if thread is threading.main_thread():
+        return thread.name
+    if "_poll_wrapper" in thread.name:
+        return POLLER
+    return f"thread {thread.name.rstrip('0123456789').rstrip('_-')}"

@@ -47,7 +47,7 @@ class Settings:
     of their own and of one batch to verify offline, `online`: receipts to verify by asking members.
     """
 
-    offered: tuple[float, ...] = (1, 2, 5, 10, 20, 50)
+    offered: tuple[float, ...] = (1, 2, 5, 10, 20, 50, 100, 200, 400)
     step_seconds: float = 20.0
     step_requests: int = 30
     in_flight: tuple[int, ...] = (10, 50, 100, 200)

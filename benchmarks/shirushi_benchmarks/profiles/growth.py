@@ -3,7 +3,7 @@
 A ledger is filled (growth_ledger.py) to one mark after the other, and at each mark measured through the public path: a witness
 catches up with it, the embedded consortium starts on it, batches are anchored, documents issued, receipts verified. Each batch
 says that it holds 100 certificates, so that 10^6 anchors stand for about 10^8. The data folder may hold a ledger from an
-earlier run; it grows on. It takes 25 GB and about half an hour at 10^6 anchors:
+earlier run; it grows on. It takes 16 GB and 25 minutes at 10^6 anchors:
 
     python -m shirushi_benchmarks.profiles.growth FOLDER --anchors 1000000 --documents 1000000 --scratch /dev/shm
 """

@@ -15,7 +15,7 @@ from shirushi_client.ledger_client import IssuingLedger
 from shirushi_client.ledger_errors import ContractError, LedgerAnswerError
 from shirushi_core.proofs.anchor import IssuanceAnchor
 
-CERTIFICATES_KEPT = 1 << 16
+CERTIFICATES_KEPT = 1 << 15
 """Certificates of batches kept in memory once they are done, for the receipts of those that were issued before."""
 
 

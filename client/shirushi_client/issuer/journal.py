@@ -344,7 +344,7 @@ def _open(path: Path) -> sqlite3.Connection:
     try:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
-        database.execute("PRAGMA cache_size = -65536")  # KiB: the index of a million certificates
+        database.execute("PRAGMA cache_size = -32768")  # KiB: keys are moved into the index in its order
         database.execute(
             "PRAGMA wal_autocheckpoint = 8192"
         )  # pages: a few batches are moved to their places at once
