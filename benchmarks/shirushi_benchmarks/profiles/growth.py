@@ -5,7 +5,7 @@ catches up with it, the embedded consortium starts on it, batches are anchored, 
 says that it holds 100 certificates, so that 10^6 anchors stand for about 10^8. The data folder may hold a ledger from an
 earlier run; it grows on. It takes 16 GB and 25 minutes at 10^6 anchors:
 
-    python -m shirushi_benchmarks.profiles.growth FOLDER --anchors 1000000 --documents 1000000 --scratch /dev/shm
+    python -m shirushi_benchmarks.profiles.growth FOLDER --anchors 1000000 --documents 1000000 --scratch TMPFS
 """
 
 from __future__ import annotations
