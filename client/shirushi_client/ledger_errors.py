@@ -17,6 +17,9 @@ BATCH_NOT_FOUND = "BATCH_NOT_FOUND"
 ISSUER_NOT_FOUND = "ISSUER_NOT_FOUND"
 """The contract's code for an issuer that is not registered."""
 
+PROPOSAL_NOT_FOUND = "PROPOSAL_NOT_FOUND"
+"""The contract's code for an issuer proposal that nobody made, or that this peer has yet to hear of."""
+
 
 class LedgerError(ShirushiError):
     """The ledger did not do what was asked."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, cast
@@ -12,12 +13,18 @@ import typer
 from shirushi_client.cli import options
 from shirushi_client.cli.output import day_and_time, print_json, say, shortened, show_rows
 from shirushi_client.ledger_client import MAX_PAGE
+from shirushi_client.ledger_errors import PROPOSAL_NOT_FOUND, ContractError
 from shirushi_client.session import VERIFIER, open_session
 from shirushi_core.errors import ShirushiError
 from shirushi_core.proofs.canonical import Json, decode
 from shirushi_core.proofs.issuer import IssuerRecord
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Show, propose and approve issuers.")
+
+PATIENCE = 5.0
+"""Seconds that a member's own peer may be behind the one that a proposal was made at."""
+
+AGAIN_SECONDS = 0.3
 
 Admin = Annotated[
     str,
@@ -122,7 +129,7 @@ def approve(
     proposal: ProposalId, admin: Admin, data: options.Data = None, as_json: options.Json = False
 ) -> None:
     """Approve a proposal for your own member; with a majority of the members it is adopted."""
-    _act(data, admin, "approve_issuer", {"proposal_id": proposal}, as_json)
+    _act(data, admin, "approve_issuer", {"proposal_id": proposal}, as_json, patience=PATIENCE)
 
 
 @app.command()
@@ -130,11 +137,13 @@ def withdraw(
     proposal: ProposalId, admin: Admin, data: options.Data = None, as_json: options.Json = False
 ) -> None:
     """Withdraw your member's approval of a proposal that is not yet adopted."""
-    _act(data, admin, "withdraw_approval", {"proposal_id": proposal}, as_json)
+    _act(data, admin, "withdraw_approval", {"proposal_id": proposal}, as_json, patience=PATIENCE)
 
 
-def _act(data: Path | None, admin: str, function: str, argument: Json, as_json: bool) -> None:
-    answer = asyncio.run(_submit(data, admin, function, argument))
+def _act(
+    data: Path | None, admin: str, function: str, argument: Json, as_json: bool, *, patience: float = 0.0
+) -> None:
+    answer = asyncio.run(_submit(data, admin, function, argument, patience))
     if as_json:
         print_json(answer)
     else:
@@ -155,9 +164,17 @@ def _show_proposal(view: Json) -> None:
     )
 
 
-async def _submit(data: Path | None, admin: str, function: str, argument: Json) -> Json:
+async def _submit(data: Path | None, admin: str, function: str, argument: Json, patience: float) -> Json:
+    """Submit a transaction; a proposal that the member's own peer has yet to hear of is waited for, `patience` seconds."""
     async with open_session(data, admin) as session:
-        return await session.ledger.submit(function, argument)
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                return await session.ledger.submit(function, argument)
+            except ContractError as error:
+                if error.code != PROPOSAL_NOT_FOUND or time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(AGAIN_SECONDS)
 
 
 async def _evaluate(data: Path | None, function: str, argument: Json) -> Json:
