@@ -108,6 +108,14 @@ def network_processes(root: Path) -> dict[psutil.Process, str]:
     return found
 
 
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time that a process has used, user and system; raises OSError if there is none, or no /proc."""
+    fields = (
+        Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+    )
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def file_system(folder: Path) -> str:
     """Return the kind of file system that a folder is on, "unknown" where the machine does not say."""
     folder = folder.resolve()

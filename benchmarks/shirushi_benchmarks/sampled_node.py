@@ -1,6 +1,6 @@
 """The process of an embedded consortium with its time looked at: `python -m shirushi_benchmarks.sampled_node DATA READY_FD OUT`.
 
-Sampling begins at the first SIGUSR1; at the second it ends, and OUT holds {what: seconds of processor time}.
+Sampling begins at the first SIGUSR1 and ends at the second; when the process has ended, OUT holds {what: seconds of processor time}.
 """
 
 from __future__ import annotations
@@ -18,18 +18,23 @@ from shirushi_network.files import write_atomically
 
 def main() -> int:
     """Run the daemon with a sampler that signals steer."""
-    out, sampler, runs = Path(sys.argv.pop()), Sampler(), False
+    out, sampler = Path(sys.argv.pop()), Sampler()
+    used: dict[str, float] | None = None
+    runs = False
 
     def steer(_: int, __: FrameType | None) -> None:
-        nonlocal runs
+        nonlocal used, runs
         if runs:
-            write_atomically(out, json.dumps(sampler.stop()).encode())
+            used = sampler.stop()
         else:
             sampler.start()
         runs = not runs
 
     signal.signal(signal.SIGUSR1, steer)
-    return daemon.main()
+    code = daemon.main()
+    if used is not None:
+        write_atomically(out, json.dumps(used).encode())
+    return code
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pathlib import Path
 from shirushi_client.hashing import FileDigest, digest_file
 from shirushi_client.issuer.book_files import BOOK_SUFFIX, read_book
 from shirushi_client.issuer.issued import FileToIssue
-from shirushi_client.issuer.receipt_files import ReceiptWriteError, missing_receipts, write_receipts
+from shirushi_client.issuer.receipt_files import make_folder, missing_receipts, write_receipts
 from shirushi_core.errors import InvalidInputError, ShirushiError
 from shirushi_core.proofs.receipt import ReceiptMismatchError, verify_file, verify_in_batch
 from shirushi_core.proofs.receipt_book import ReceiptBook, verify_book
@@ -64,18 +64,11 @@ def extract_receipts(books: Iterable[Path], files: Sequence[FileToIssue]) -> Ite
             for digest, receipt in found.items()
             for file in wanted[digest]
         ]
-        _make_folders(receipts)
+        for folder in {Path(path).parent for path, _ in receipts}:
+            make_folder(folder)
         write_receipts(missing_receipts(receipts))
         yield [file for digest in found for file in wanted.pop(digest)]
     if wanted:
         missing = [file.path for each in wanted.values() for file in each]
         more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
         raise ReceiptBookError(f"no receipt of {missing[0]}{more} in these books: was it issued into others?")
-
-
-def _make_folders(receipts: Iterable[tuple[str, bytes]]) -> None:
-    for folder in {Path(path).parent for path, _ in receipts}:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ReceiptWriteError(f"the folder {folder} cannot be made: {error.strerror}") from error

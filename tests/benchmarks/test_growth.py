@@ -13,10 +13,11 @@ from tests.support.command import shirushi
 from tests.support.live_consortium import LiveConsortium
 
 from shirushi_benchmarks.measurement import Measurement
+from shirushi_benchmarks.processes import cpu_seconds
 from shirushi_benchmarks.profiles import growth
 from shirushi_benchmarks.profiles.growth_issuing import RUNS
 from shirushi_benchmarks.profiles.growth_ledger import Filled, count, fill, opened
-from shirushi_benchmarks.profiles.growth_processes import SAMPLE_SECONDS, Watch, cpu_seconds
+from shirushi_benchmarks.profiles.growth_memory import SAMPLE_SECONDS, Watch
 from shirushi_benchmarks.profiles.growth_transactions import CERTIFICATES, DOCUMENT_TYPE, GrowthError
 from shirushi_benchmarks.profiles.growth_witness import catch_up
 from shirushi_client.ledger_errors import LedgerError

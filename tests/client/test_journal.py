@@ -269,3 +269,22 @@ class TestKeysInMemory:
             assert self.places(journal, b"two") == [Place(row, 0)]
             assert journal.prepare(a_batch(b"a", b"b", b"c", b"d"), NOTHING_OWED)
             assert self.places(journal, b"two") == [Place(row, 0)]
+
+    def test_a_refusal_that_cannot_be_written_leaves_them_known(self, tmp_path: Path) -> None:
+        with Journal(tmp_path / "j") as journal:
+            row = journal.prepare(a_batch(b"one"), NOTHING_OWED)
+            _change(tmp_path / "j", FULL.replace("INSERT", "UPDATE"))
+            with pytest.raises(JournalError, match="cannot be used"):
+                journal.refuse(row)
+            assert self.places(journal, b"one") == [Place(row, 0)]
+
+    def test_a_new_issuance_that_cannot_be_written_leaves_the_first_known(self, tmp_path: Path) -> None:
+        with Journal(tmp_path / "j") as journal:
+            first = journal.prepare(a_batch(b"one"), NOTHING_OWED)
+            again = a_batch(b"one")
+            row = journal.prepare(again, NOTHING_OWED, reissued=True)
+            full = FULL.replace("INSERT ON batches", "INSERT ON certificates")
+            _change(tmp_path / "j", full)
+            with pytest.raises(JournalError, match="cannot be used"):
+                journal.commit(row, an_anchor(again))
+            assert self.places(journal, b"one") == [Place(first, 0)]

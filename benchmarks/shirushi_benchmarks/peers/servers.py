@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from shirushi_benchmarks.peers.errors import MeasuringError
+from shirushi_benchmarks.processes import cpu_seconds
 
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
@@ -25,11 +25,9 @@ class ServerProcess:
     def cpu_seconds(self) -> float | None:
         """Return what it has used of the processor so far, all its threads; None where the system does not say."""
         try:
-            text = Path(f"/proc/{self.process_id}/stat").read_text(encoding="ascii", errors="replace")
+            return cpu_seconds(self.process_id)
         except OSError:
             return None
-        user, system = text.rpartition(")")[2].split()[11:13]
-        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 @asynccontextmanager

@@ -11,20 +11,17 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import TypeVar
 
+from shirushi_benchmarks.issuing import open_issuer
 from shirushi_benchmarks.ledger_size import bytes_of_blocks, ledger_height
 from shirushi_benchmarks.measurement import Measurement, quantiles_ms
 from shirushi_benchmarks.networks import RunningNetwork
 from shirushi_benchmarks.processes import watching
 from shirushi_benchmarks.settings import MAX_DOCUMENTS, Advance, Documents, Settings
-from shirushi_client.evidence_session import open_gatherer
 from shirushi_client.issuer.batch import Order
 from shirushi_client.issuer.batcher import MAX_COUNT
 from shirushi_client.issuer.issued import Issued, IssuedBook
-from shirushi_client.issuer.issuer import Issuer
-from shirushi_client.issuer.journal import Journal
 from shirushi_client.issuer.readers import open_readers
 from shirushi_client.issuer.sources import certificates_in, files_to_issue
-from shirushi_client.session import ISSUER, open_session
 from shirushi_core.errors import ShirushiError
 
 NAME = "bulk"
@@ -141,32 +138,23 @@ async def _issue(
     taken: list[float] = []
     documents, books = folder / "documents", folder / "books"
     books.mkdir()
-    async with open_session(data, ISSUER) as session, open_gatherer(data) as evidence:
-        with Journal(folder / "journal.db") as journal, open_readers(os.cpu_count() or 1) as readers:
-            if readers is not None:
-                await readers.digests([next(certificates_in([documents]))])
-            async with Issuer(
-                name=session.profile.issuer_id(),
-                seal_key=session.profile.load_seal_key(),
-                ledger=session.ledger,
-                journal=journal,
-                evidence=evidence,
-                max_count=batch,
-                readers=readers,
-            ) as issuer:
-                order = Order("benchmark")
-                parts: AsyncGenerator[list[Issued] | list[IssuedBook], None]
-                if receipts == BOOKS:
-                    parts = issuer.issue_books(
-                        _noting(certificates_in([documents]), batch, taken), order, str(books)
-                    )
-                else:
-                    parts = issuer.issue_files(_noting(files_to_issue([documents]), batch, taken), order)
-                async with aclosing(parts):
-                    number = 0
-                    async for part in parts:
-                        yield sum(map(_certificates, part)), time.perf_counter() - taken[number]
-                        number += 1
+    with open_readers(os.cpu_count() or 1) as readers:
+        if readers is not None:
+            await readers.digests([next(certificates_in([documents]))])
+        async with open_issuer(data, folder / "journal.db", batch=batch, readers=readers) as issuer:
+            order = Order("benchmark")
+            parts: AsyncGenerator[list[Issued] | list[IssuedBook], None]
+            if receipts == BOOKS:
+                parts = issuer.issue_books(
+                    _noting(certificates_in([documents]), batch, taken), order, str(books)
+                )
+            else:
+                parts = issuer.issue_files(_noting(files_to_issue([documents]), batch, taken), order)
+            async with aclosing(parts):
+                number = 0
+                async for part in parts:
+                    yield sum(map(_certificates, part)), time.perf_counter() - taken[number]
+                    number += 1
 
 
 def _certificates(issued: Issued | IssuedBook) -> int:

@@ -38,7 +38,6 @@ IN_FLIGHT = 50
 BATCHES = 5
 DOCUMENT_BYTES = 2048
 START_SECONDS = 60.0
-TOLD_SECONDS = 10.0
 
 
 def measure_costs(folder: Path, settings: Settings, advance: Advance) -> Iterator[Measurement]:
@@ -49,7 +48,8 @@ def measure_costs(folder: Path, settings: Settings, advance: Advance) -> Iterato
 
 
 def _transaction(network: RunningNetwork, settings: Settings, advance: Advance) -> Iterator[Measurement]:
-    with _sampled(network, network.layout.root / "samples.json") as node:
+    samples = network.layout.root / "samples.json"
+    with _sampled(network, samples) as node:
         sampler = Sampler()
 
         def begin() -> None:
@@ -65,7 +65,7 @@ def _transaction(network: RunningNetwork, settings: Settings, advance: Advance) 
         durations, failed, seconds = asyncio.run(
             load_of(network, settings.transactions, IN_FLIGHT, settings.step_seconds, advance, begin, end)
         )
-        used = _told(network.layout.root / "samples.json")
+    used = _read(samples)
     count = len(durations)
     for process, cost in (("node", used), ("client", client)):
         yield Measurement(
@@ -116,13 +116,12 @@ def _sampled(network: RunningNetwork, out: Path) -> Iterator[subprocess.Popen[by
         process.wait()
 
 
-def _told(out: Path) -> dict[str, float]:
-    deadline = time.monotonic() + TOLD_SECONDS
-    while not out.exists():
-        if time.monotonic() > deadline:
-            raise MeasuringError(f"the node's samples were not written within {TOLD_SECONDS:g} s")
-        time.sleep(0.05)
-    return {str(name): float(seconds) for name, seconds in json.loads(out.read_bytes()).items()}
+def _read(samples: Path) -> dict[str, float]:
+    """Read what the node wrote as it ended; raises MeasuringError."""
+    try:
+        return {str(name): float(seconds) for name, seconds in json.loads(samples.read_bytes()).items()}
+    except (OSError, ValueError) as error:
+        raise MeasuringError(f"the node that was sampled left no samples: {error}") from error
 
 
 def _document(folder: Path, batch: int, advance: Advance) -> Measurement:

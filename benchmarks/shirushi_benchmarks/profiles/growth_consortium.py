@@ -9,17 +9,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from shirushi_benchmarks.issuing import open_issuer
 from shirushi_benchmarks.measurement import Measurement, quantiles_ms
+from shirushi_benchmarks.processes import cpu_seconds
 from shirushi_benchmarks.profiles.bulk import make_documents
 from shirushi_benchmarks.profiles.growth_issuing import (
     DOCUMENT_BYTES,
     RUNS,
     issue_folder,
     issuing,
-    open_issuer,
 )
 from shirushi_benchmarks.profiles.growth_ledger import Filled, Progress, allocated_bytes
-from shirushi_benchmarks.profiles.growth_processes import Watch, cpu_seconds
+from shirushi_benchmarks.profiles.growth_memory import Watch
 from shirushi_benchmarks.profiles.growth_transactions import CERTIFICATES, GrowthError
 from shirushi_benchmarks.settings import Documents
 from shirushi_client.hashing import digest_bytes

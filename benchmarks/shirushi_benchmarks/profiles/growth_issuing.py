@@ -11,23 +11,21 @@ import multiprocessing
 import os
 import shutil
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from shirushi_benchmarks.issuing import open_issuer
 from shirushi_benchmarks.measurement import Measurement
 from shirushi_benchmarks.profiles.bulk import make_documents
-from shirushi_benchmarks.profiles.growth_processes import Watch
+from shirushi_benchmarks.profiles.growth_memory import Watch
 from shirushi_benchmarks.settings import Documents
-from shirushi_client.evidence_session import open_gatherer
 from shirushi_client.issuer.batch import Order
 from shirushi_client.issuer.issuer import BOOK_COUNT, Issuer
-from shirushi_client.issuer.journal import Journal
 from shirushi_client.issuer.sources import certificates_in, files_to_issue
-from shirushi_client.session import ISSUER, open_session
 
 NAME = "growth of the journal"
 
@@ -119,24 +117,6 @@ def issuing(
 def cost(issued: Issued) -> float:
     """Return the CPU microseconds of the issuer's process for one document."""
     return 1e6 * issued.cpu_seconds / issued.documents
-
-
-@asynccontextmanager
-async def open_issuer(
-    data: Path, journal: Path, *, batch: int, certified: bool = False
-) -> AsyncIterator[Issuer]:
-    """Open the issuer of a data folder's consortium, with a journal."""
-    async with open_session(data, ISSUER) as session, open_gatherer(data, certified=certified) as evidence:
-        with Journal(journal) as opened:
-            async with Issuer(
-                name=session.profile.issuer_id(),
-                seal_key=session.profile.load_seal_key(),
-                ledger=session.ledger,
-                journal=opened,
-                evidence=evidence,
-                max_count=batch,
-            ) as issuer:
-                yield issuer
 
 
 async def issue_folder(issuer: Issuer, folder: Path) -> Issued:

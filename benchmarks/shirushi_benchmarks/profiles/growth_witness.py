@@ -22,7 +22,7 @@ from pathlib import Path
 from fabric_protos.common import common_pb2
 
 from shirushi_benchmarks.profiles.growth_ledger import allocated_bytes
-from shirushi_benchmarks.profiles.growth_processes import Watch
+from shirushi_benchmarks.profiles.growth_memory import Watch
 from shirushi_benchmarks.profiles.growth_transactions import GrowthError
 from shirushi_chaincode.shell import AnchorsChaincode
 from shirushi_core.errors import ShirushiError

@@ -11,16 +11,14 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from shirushi_benchmarks.issuing import open_issuer
 from shirushi_benchmarks.load import Offered, offer
 from shirushi_benchmarks.measurement import Measurement, quantiles_ms
 from shirushi_benchmarks.networks import RunningNetwork
 from shirushi_benchmarks.settings import Advance, Settings
-from shirushi_client.evidence_session import open_gatherer
 from shirushi_client.issuer.batch import Order
 from shirushi_client.issuer.issuer import Issuer
-from shirushi_client.issuer.journal import Journal
 from shirushi_client.issuer.receipt_files import SUFFIX, write_receipt
-from shirushi_client.session import ISSUER, open_session
 
 NAME = "one at a time"
 CERTIFICATE_BYTES = 2048
@@ -36,25 +34,15 @@ async def measure_one_at_a_time(
     network: RunningNetwork, folder: Path, settings: Settings, advance: Advance
 ) -> list[Measurement]:
     """Offer each of the rates in turn, and measure the time to the receipt; a rate that was not held is marked overloaded."""
-    data = network.layout.root
-    async with open_session(data, ISSUER) as session, open_gatherer(data) as evidence:
-        with Journal(folder / "journal.db") as journal, ThreadPoolExecutor(WRITERS) as writers:
-            async with Issuer(
-                name=session.profile.issuer_id(),
-                seal_key=session.profile.load_seal_key(),
-                ledger=session.ledger,
-                journal=journal,
-                evidence=evidence,
-            ) as issuer:
-                await issuer.issue(
-                    os.urandom(CERTIFICATE_BYTES), Order("benchmark")
-                )  # connections are made here
-                return [
-                    _measured(
-                        network, await _step(issuer, writers, folder / f"{rate:g}", rate, settings, advance)
-                    )
-                    for rate in settings.offered
-                ]
+    with ThreadPoolExecutor(WRITERS) as writers:
+        async with open_issuer(network.layout.root, folder / "journal.db") as issuer:
+            await issuer.issue(os.urandom(CERTIFICATE_BYTES), Order("benchmark"))  # connections are made here
+            return [
+                _measured(
+                    network, await _step(issuer, writers, folder / f"{rate:g}", rate, settings, advance)
+                )
+                for rate in settings.offered
+            ]
 
 
 async def _step(

@@ -8,16 +8,14 @@ from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
 
+from shirushi_benchmarks.issuing import open_issuer
 from shirushi_benchmarks.measurement import Measurement, quantiles_ms
 from shirushi_benchmarks.networks import RunningNetwork
 from shirushi_benchmarks.settings import Advance, Settings
-from shirushi_client.evidence_session import open_gatherer
 from shirushi_client.hashing import FileDigest, digest_bytes
 from shirushi_client.issuer.batch import Order
 from shirushi_client.issuer.issued import FileToIssue
-from shirushi_client.issuer.issuer import Issuer
-from shirushi_client.issuer.journal import Journal
-from shirushi_client.session import ISSUER, VERIFIER, open_session
+from shirushi_client.session import VERIFIER, open_session
 from shirushi_client.trust_policy_file import FILE_NAME, read_policy
 from shirushi_client.verifier.offline_verifier import OfflineVerifier
 from shirushi_client.verifier.verifier import Verifier
@@ -134,23 +132,14 @@ async def _issued(
         path = folder / f"{number}.bin"
         path.write_bytes(os.urandom(DOCUMENT_BYTES))
         files.append(FileToIssue(str(path), f"{path}.receipt.json"))
-    async with open_session(data, ISSUER) as session, open_gatherer(data) as evidence:
-        with Journal(folder.parent / f"{folder.name}.db") as journal:
-            async with (
-                Issuer(
-                    name=session.profile.issuer_id(),
-                    seal_key=session.profile.load_seal_key(),
-                    ledger=session.ledger,
-                    journal=journal,
-                    evidence=evidence,
-                    max_count=batch,
-                ) as issuer,
-                aclosing(issuer.issue_files(files, Order("benchmark"))) as parts,
-            ):
-                done = 0
-                async for part in parts:
-                    done += len(part)
-                    tell(done)
+    async with (
+        open_issuer(data, folder.parent / f"{folder.name}.db", batch=batch) as issuer,
+        aclosing(issuer.issue_files(files, Order("benchmark"))) as parts,
+    ):
+        done = 0
+        async for part in parts:
+            done += len(part)
+            tell(done)
     return [
         (digest_bytes(Path(file.path).read_bytes()), Path(file.receipt_path).read_bytes()) for file in files
     ]

@@ -26,7 +26,7 @@ from shirushi_client.issuer.issued import FileToIssue, Resumed
 from shirushi_client.issuer.issuer import BOOK_COUNT, Issuer
 from shirushi_client.issuer.journal import Journal
 from shirushi_client.issuer.readers import open_readers
-from shirushi_client.issuer.receipt_files import ReceiptWriteError
+from shirushi_client.issuer.receipt_files import make_folder
 from shirushi_client.issuer.sources import certificates_in, check_certificates, check_files, files_to_issue
 from shirushi_client.profile import journal_path
 from shirushi_client.session import ISSUER, Session, open_session
@@ -183,7 +183,7 @@ async def _issue_books(
     jobs: int,
 ) -> None:
     total = check_certificates(paths)
-    _make_folder(folder)
+    make_folder(folder)
     async with open_session(data, ISSUER) as session:
         with Journal(journal_path(session.data)) as journal:
             async with _open_issuer(
@@ -220,16 +220,9 @@ def _with_folders(files: Iterable[FileToIssue]) -> Iterator[FileToIssue]:
     for file in files:
         folder = Path(file.receipt_path).parent
         if folder != made:
-            _make_folder(folder)
+            make_folder(folder)
             made = folder
         yield file
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ReceiptWriteError(f"the folder {folder} cannot be made: {error.strerror}") from error
 
 
 def _jobs(wanted: int | None) -> int:

@@ -55,7 +55,10 @@ def keys_of(document_type: str, digests: Iterable[bytes]) -> list[bytes]:
 
 
 class CertificateIndex:
-    """The index of one open journal. What it raises is sqlite's; changes are part of the caller's transaction."""
+    """The index of one open journal. What it raises is sqlite's.
+
+    Changes of the table are part of the caller's transaction, and what is in memory follows when that has been committed.
+    """
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
@@ -92,19 +95,26 @@ class CertificateIndex:
         self._last_row = max(self._last_row, row)
 
     def replace(self, row: int, keys: Sequence[bytes]) -> None:
-        """Have these keys mean the certificates of another batch, for good."""
-        for key in keys:
-            self._recent.pop(key, None)
+        """Have these keys mean the certificates of another batch; `replaced` is to be called once that is on disk."""
         self._write(zip(keys, range(row << _INDEX_BITS, (row + 1) << _INDEX_BITS), strict=False))
 
+    def replaced(self, keys: Iterable[bytes]) -> None:
+        """Forget what these keys meant before."""
+        for key in keys:
+            self._recent.pop(key, None)
+
     def drop(self, row: int, keys: Iterable[bytes]) -> None:
+        """Have these keys mean nothing where they mean certificates of this batch; `dropped` is to be called once that is on disk."""
+        for key in keys:
+            self._database.execute(
+                "DELETE FROM certificates WHERE key = ? AND place >> ? = ?", (key, _INDEX_BITS, row)
+            )
+
+    def dropped(self, row: int, keys: Iterable[bytes]) -> None:
         """Forget these keys where they mean certificates of this batch."""
         for key in keys:
             if self._recent.get(key, 0) >> _INDEX_BITS == row:
                 del self._recent[key]
-            self._database.execute(
-                "DELETE FROM certificates WHERE key = ? AND place >> ? = ?", (key, _INDEX_BITS, row)
-            )
 
     @property
     def is_due(self) -> bool:

@@ -181,8 +181,9 @@ class Journal:
                 row, State.PREPARED, "state = ?, anchor = ?", State.COMMITTED, encode(anchor.to_json())
             )
             (reissued,) = self._execute("SELECT reissued FROM batches WHERE row = ?", (row,)).fetchone()
-            if reissued:
-                self._index.replace(row, _keys(self.load(row).batch))
+            keys = _keys(self.load(row).batch) if reissued else []
+            self._index.replace(row, keys)
+        self._index.replaced(keys)
 
     def confirm(self, row: int, evidence: ConfirmedEvidence) -> None:
         """Write down what members confirm of a batch that is committed or delivered, in place of what was there."""
@@ -200,6 +201,7 @@ class Journal:
         with self._transaction():
             self._index.drop(row, keys)
             self._update(row, State.PREPARED, "state = ?, deliveries = '[]'", State.REFUSED)
+        self._index.dropped(row, keys)
 
     def unfinished(self) -> list[int]:
         """Return the rows of batches that are prepared or committed, oldest first."""

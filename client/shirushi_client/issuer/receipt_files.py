@@ -18,6 +18,14 @@ class ReceiptWriteError(ShirushiError):
     """A receipt file that cannot be written; what was there before is unchanged."""
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder that receipts go into, unless it is there; raises ReceiptWriteError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ReceiptWriteError(f"the folder {folder} cannot be made: {error.strerror}") from error
+
+
 def write_receipt(path: str, data: bytes) -> None:
     """Write a receipt file: a temporary file in the same folder, then renamed; raises ReceiptWriteError."""
     folder, slash, name = path.rpartition("/")

@@ -1,13 +1,12 @@
-"""What a process takes of a machine, as the kernel counts it: CPU seconds, and the most memory seen while it is watched.
+"""How much memory a process has at its highest, as the kernel counts it.
 
 Memory is of two kinds. Private memory is what the process itself allocated. Resident memory also has the pages of files that are
 mapped, as lmdb maps its whole store: after much reading it is as large as the store is, and the kernel takes it back when others
-need it. Source: proc(5), /proc/[pid]/status and stat; Linux only.
+need it. Source: proc(5), /proc/[pid]/status; Linux only.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 from pathlib import Path
@@ -67,11 +66,3 @@ class Watch:
             return
         for name, kilobytes in _MEMORY.findall(status):
             self._peaks[name] = max(self._peaks[name], int(kilobytes))
-
-
-def cpu_seconds(pid: int) -> float:
-    """Return the CPU time that a process has used, user and system; raises OSError if there is none."""
-    fields = (
-        Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
-    )
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
