@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
@@ -15,12 +16,14 @@ from shirushi_core.proofs import fields
 from shirushi_core.proofs.canonical import Json
 
 MAX_KEYS = 64
+MAX_DOCUMENT_TYPES = 64
 MAX_NAME_CHARACTERS = 200
 MAX_PUBLIC_KEY_BYTES = 256
 
 _KEY_FIELDS = frozenset({"key_id", "not_after", "not_before", "public_key", "use"})
 _NAME_FIELDS = frozenset({"en", "ja"})
-_RECORD_FIELDS = frozenset({"id", "keys", "msp_id", "name", "sequence", "state"})
+_EARLY_RECORD_FIELDS = frozenset({"id", "keys", "msp_id", "name", "sequence", "state"})
+_RECORD_FIELDS = _EARLY_RECORD_FIELDS | {"document_types"}
 
 
 class IssuerState(StrEnum):
@@ -96,8 +99,10 @@ class IssuerKey:
 class IssuerRecord:
     """One version of an issuer's entry in the registry.
 
-    JSON: {"id": str, "keys": [...] sorted by (use, key_id), "msp_id": str, "name": {"en": str, "ja": str},
-    "sequence": int from 1, "state": "active"|"retired"}.
+    JSON: {"document_types": [str, ...] sorted, "id": str, "keys": [...] sorted by (use, key_id), "msp_id": str,
+    "name": {"en": str, "ja": str}, "sequence": int from 1, "state": "active"|"retired"}.
+    `document_types` are what the issuer may issue; None in records from before there was such a list, whose JSON has no
+    such field.
     """
 
     id: str
@@ -107,6 +112,7 @@ class IssuerRecord:
     sequence: int
     state: IssuerState
     keys: tuple[IssuerKey, ...]
+    document_types: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         fields.check_identifier(self.id, "issuer record: id")
@@ -123,6 +129,12 @@ class IssuerRecord:
             raise InvalidInputError(
                 f"issuer record: keys: expected at most {MAX_KEYS}, sorted by use and key_id, each once"
             )
+        if self.document_types is not None:
+            _check_document_types(self.document_types)
+
+    def may_issue(self, document_type: str) -> bool:
+        """Say whether the issuer may issue this type; a record without a list says nothing against any."""
+        return self.document_types is None or document_type in self.document_types
 
     def key_at(self, use: KeyUse, key_id: bytes, at: int) -> IssuerKey | None:
         """Return the key of that use and id whose window holds `at` (unix seconds, both ends included), if any."""
@@ -133,7 +145,10 @@ class IssuerRecord:
 
     def to_json(self) -> dict[str, Json]:
         """Return the JSON form."""
-        return {
+        types: dict[str, Json] = (
+            {} if self.document_types is None else {"document_types": list(self.document_types)}
+        )
+        return types | {
             "id": self.id,
             "keys": [key.to_json() for key in self.keys],
             "msp_id": self.msp_id,
@@ -146,7 +161,8 @@ class IssuerRecord:
     def from_json(cls, value: Json) -> IssuerRecord:
         """Parse strictly; raises InvalidInputError."""
         what = "issuer record"
-        members = fields.an_object(value, what, _RECORD_FIELDS)
+        has_types = isinstance(value, Mapping) and "document_types" in value
+        members = fields.an_object(value, what, _RECORD_FIELDS if has_types else _EARLY_RECORD_FIELDS)
         name = fields.an_object(members["name"], f"{what}: name", _NAME_FIELDS)
         keys = fields.an_array(members["keys"], f"{what}: keys", 0, MAX_KEYS)
         return cls(
@@ -157,7 +173,22 @@ class IssuerRecord:
             sequence=fields.an_integer(members["sequence"], f"{what}: sequence"),
             state=fields.a_member(members["state"], f"{what}: state", IssuerState),
             keys=tuple(IssuerKey.from_json(key) for key in keys),
+            document_types=_document_types(members["document_types"]) if has_types else None,
         )
+
+
+def _document_types(value: Json) -> tuple[str, ...]:
+    where = "issuer record: document_types"
+    types = fields.an_array(value, where, 0, MAX_DOCUMENT_TYPES)
+    return tuple([fields.a_text(each, where) for each in types])
+
+
+def _check_document_types(types: tuple[str, ...]) -> None:
+    where = "issuer record: document_types"
+    for each in types:
+        fields.check_identifier(each, where)
+    if len(types) > MAX_DOCUMENT_TYPES or list(types) != sorted(set(types)):
+        raise InvalidInputError(f"{where}: expected at most {MAX_DOCUMENT_TYPES}, sorted, each once")
 
 
 def _check_public_key(use: KeyUse, der: bytes) -> None:

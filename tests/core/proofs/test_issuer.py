@@ -99,6 +99,43 @@ def test_malformed_records_are_refused(record, field, value):
         IssuerRecord.from_json(record.to_json() | {field: value})
 
 
+def test_a_record_lists_the_document_types_that_its_issuer_may_issue(record):
+    listed = dataclasses.replace(record, document_types=("income-certificate", "resident-record"))
+    assert IssuerRecord.from_json(json.loads(json.dumps(listed.to_json()))) == listed
+    assert listed.may_issue("resident-record")
+    assert not listed.may_issue("tax-certificate")
+    assert not dataclasses.replace(record, document_types=()).may_issue("resident-record")
+
+
+def test_a_record_from_before_there_were_lists_keeps_its_bytes_and_may_issue_any_type(record):
+    assert record.document_types is None
+    assert sorted(record.to_json()) == ["id", "keys", "msp_id", "name", "sequence", "state"]
+    assert record.may_issue("resident-record")
+
+
+@pytest.mark.parametrize(
+    "types",
+    [
+        None,
+        "resident-record",
+        {},
+        [1],
+        [None],
+        [""],
+        ["Resident"],
+        ["a" * 65],
+        ["b", "a"],
+        ["a", "a"],
+        [f"type-{n:02}" for n in range(65)],
+    ],
+)
+def test_document_types_are_at_most_64_ids_sorted_and_each_there_once(record, types):
+    with pytest.raises(InvalidInputError, match="document_types"):
+        IssuerRecord.from_json(record.to_json() | {"document_types": types})
+    many = [f"type-{n:02}" for n in range(64)]
+    assert IssuerRecord.from_json(record.to_json() | {"document_types": many}).document_types == tuple(many)
+
+
 def test_a_key_id_that_is_not_the_public_keys_is_refused(record):
     value = record.keys[0].to_json() | {"key_id": "00" * 32}
     with pytest.raises(InvalidInputError, match="key_id"):
