@@ -8,9 +8,12 @@ from typing import Any
 from tests.support.anchors_ledger import MEMBERS, START, Consortium, IssuingParty, Outcome
 from tests.support.paper_log import PaperLog
 
-from shirushi_core.proofs.certificate_status import set_status
-from shirushi_core.proofs.log_entry import StatusEntry, changed_statuses, entry_bytes
+from shirushi_core.proofs.anchor import IssuanceAnchor
+from shirushi_core.proofs.issuer import IssuerRecord
+from shirushi_core.proofs.log_entry import Content, StatusEntry, entry_bytes, read_content
 from shirushi_core.proofs.replay import Replay
+from shirushi_core.proofs.status import StatusRecord
+from shirushi_core.proofs.status_slots import StatusSlots
 
 
 class ContractLog(PaperLog):
@@ -24,10 +27,22 @@ class ContractLog(PaperLog):
         self.block += 1
         for outcome in outcomes:
             self.entries += [entry_bytes(entry) for entry in outcome.entries]
-            for record in changed_statuses(outcome.entries):
-                self.status_root = set_status(self.nodes, self.status_root, record)
-        self.entries.append(StatusEntry(self.block, self.status_root).to_bytes())
+            for entry in outcome.entries:
+                self._set(read_content(entry))
+        time = self.time if self.rules >= 2 else None
+        self.entries.append(StatusEntry(self.block, self.status_root, time).to_bytes())
         self.roots[len(self.entries)] = self.status_root
+
+    def _set(self, content: Content) -> None:
+        match content:
+            case IssuanceAnchor():
+                self.slots.anchored(content.statement.batch_id)
+                self.time = max(self.time, content.anchored_at)
+            case StatusRecord():
+                self.slots.set_status(content)
+                self.time = max(self.time, content.changed_at)
+            case IssuerRecord() if self.rules >= 2:
+                self.slots.set_issuer(content)
 
     async def issue(self, *document_types: str, size: int = 3) -> None:
         """Log a block with a batch for each document type."""
@@ -46,11 +61,12 @@ class ContractLog(PaperLog):
 
     def copy(self) -> ContractLog:
         """Return a log with the same entries, for a member that goes another way."""
-        made = ContractLog()
+        made = ContractLog(rules=self.rules)
         made.consortium, made.city = self.consortium, self.city
         made.entries, made.roots = list(self.entries), dict(self.roots)
-        made.block, made.status_root = self.block, self.status_root
+        made.block, made.time = self.block, self.time
         made.nodes.update(self.nodes)
+        made.slots = StatusSlots(made.nodes, self.status_root)
         return made
 
     def but(self, index: int, entry: bytes | None) -> ContractLog:

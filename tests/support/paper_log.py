@@ -21,11 +21,18 @@ from cryptography.x509.oid import NameOID
 
 from shirushi_core.proofs import bls, es256, merkle
 from shirushi_core.proofs.anchor import IssuanceAnchor
-from shirushi_core.proofs.certificate_status import prove_statuses, record_hash, set_status
+from shirushi_core.proofs.certificate_status import prove_statuses, record_hash
 from shirushi_core.proofs.checkpoint import Checkpoint, cosign, origin_of, sign_as_log
 from shirushi_core.proofs.issuer import IssuerKey, IssuerRecord, IssuerState
 from shirushi_core.proofs.issuer import KeyUse as IssuerKeyUse
-from shirushi_core.proofs.log_entry import StatusEntry, entry_bytes, issuance_entry, issuer_entry
+from shirushi_core.proofs.issuer_standing import IssuerStanding, standing_hash, standing_key
+from shirushi_core.proofs.log_entry import (
+    StatusEntry,
+    UnjudgedEntry,
+    entry_bytes,
+    issuance_entry,
+    issuer_entry,
+)
 from shirushi_core.proofs.log_evidence import (
     CertificateStatuses,
     Head,
@@ -39,7 +46,8 @@ from shirushi_core.proofs.note import SignedNote
 from shirushi_core.proofs.policy_update import SignedPolicy
 from shirushi_core.proofs.quorum import QuorumCertificate, combine, sign_quorum_statement, sign_share
 from shirushi_core.proofs.status import StatusRecord
-from shirushi_core.proofs.status_tree import EMPTY
+from shirushi_core.proofs.status_slots import StatusSlots
+from shirushi_core.proofs.status_tree import EMPTY, prove
 from shirushi_core.proofs.trust_policy import (
     KeyUse,
     PolicyIssuer,
@@ -52,6 +60,7 @@ from shirushi_core.proofs.trust_policy import (
     cosigner_name,
     sorted_keys,
 )
+from shirushi_core.proofs.unjudged import Mark
 from shirushi_core.proofs.window import Window
 
 LEDGER = "shirushi-test"
@@ -144,7 +153,14 @@ def seal_chain(key: ec.EllipticCurvePrivateKey = SEAL_KEY) -> tuple[bytes, bytes
 def issuer_record(sequence: int = 1) -> IssuerRecord:
     key = IssuerKey(IssuerKeyUse.SEAL, es256.public_key_der(SEAL_KEY), BEGIN - 1000, BEGIN + 1_000_000_000)
     return IssuerRecord(
-        "iizuka-city", "IizukaMSP", "飯塚市", "Iizuka City", sequence, IssuerState.ACTIVE, (key,)
+        "iizuka-city",
+        "IizukaMSP",
+        "飯塚市",
+        "Iizuka City",
+        sequence,
+        IssuerState.ACTIVE,
+        (key,),
+        ("income",),
     )
 
 
@@ -169,24 +185,44 @@ def signed_policy(policy: TrustPolicy, by: Iterable[str] = MEMBERS) -> SignedPol
 
 
 class PaperStore(dict[bytes, bytes]):
-    """Nodes of the status tree, in memory."""
+    """Nodes of the status tree and marks, in memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.marks: dict[bytes, Mark] = {}
 
     def put(self, node_hash: bytes, node: bytes) -> None:
         self[node_hash] = node
 
+    def keep_record(self, digest: bytes, data: bytes) -> None:
+        """The log keeps its records itself."""
+
+    def keep_mark(self, mark: Mark) -> None:
+        self.marks[mark.hash] = mark
+
+    def mark(self, digest: bytes) -> Mark | None:
+        return self.marks.get(digest)
+
 
 class PaperLog:
-    """A log in memory: blocks go in, heads and proofs come out."""
+    """A log in memory: blocks go in, heads and proofs come out; `rules`: the version that it is derived by."""
 
-    def __init__(self, ledger: str = LEDGER) -> None:
+    def __init__(self, ledger: str = LEDGER, *, rules: int = 2) -> None:
         self.ledger = ledger
+        self.rules = rules
         self.entries: list[bytes] = []
         self.nodes = PaperStore()
-        self.status_root = EMPTY
+        self.slots = StatusSlots(self.nodes, EMPTY)
         self.roots: dict[int, bytes] = {}  # status root by size
         self.block = 0
-        self.records: dict[bytes, StatusRecord] = {}
+        self.time = BEGIN
+        self.records: dict[bytes, StatusRecord | Mark] = {}
+        self.issuers: dict[bytes, IssuerRecord | Mark] = {}
         self.anchors: list[IssuanceAnchor] = []
+
+    @property
+    def status_root(self) -> bytes:
+        return self.slots.root
 
     def add_block(
         self,
@@ -194,19 +230,36 @@ class PaperLog:
         anchors: Iterable[IssuanceAnchor] = (),
         records: Iterable[StatusRecord] = (),
         issuers: Iterable[IssuerRecord] = (),
+        unjudged: Iterable[str | None] = (),
+        time: int | None = None,
     ) -> Checkpoint:
-        """Log what a block carries and return the head after it."""
+        """Log what a block carries and return the head after it; a block with a time and nothing else carries a tick."""
         self.block += 1
+        times = [self.time, *([] if time is None else [time])]
         for issuer in issuers:
             self.entries.append(issuer_entry(issuer))
+            if self.rules >= 2:
+                self.slots.set_issuer(issuer)
+            self.issuers[standing_hash(issuer)] = issuer
         for anchor in anchors:
+            times.append(anchor.anchored_at)
             self.anchors.append(anchor)
             self.entries.append(issuance_entry(anchor))
+            self.slots.anchored(anchor.statement.batch_id)
         for record in records:
+            times.append(record.changed_at)
             self.entries.append(entry_bytes({"kind": "revocation", "record": record.to_json()}))
-            self.status_root = set_status(self.nodes, self.status_root, record)
+            self.slots.set_status(record)
             self.records[record_hash(record)] = record
-        self.entries.append(StatusEntry(self.block, self.status_root).to_bytes())
+        for key in unjudged:
+            self.entries.append(UnjudgedEntry(self.block, 0, key).to_bytes())
+            if key is not None:
+                self.slots.mark(key, self.block, 0)
+        self.records |= self.nodes.marks
+        self.issuers |= self.nodes.marks
+        self.time = max(times)
+        status = StatusEntry(self.block, self.status_root, self.time if self.rules >= 2 else None)
+        self.entries.append(status.to_bytes())
         self.roots[len(self.entries)] = self.status_root
         return self.checkpoint()
 
@@ -235,6 +288,15 @@ class PaperLog:
         certificate = self.records[found[1]] if found is not None and found[0] == commitment else None
         return CertificateStatuses(proof.to_bytes(batch_id, commitment), batch, certificate)
 
+    def standing(self, issuer_id: str, size: int | None = None) -> IssuerStanding | None:
+        """What the status tree says of an issuer; None in a log by version 1 of the rules."""
+        if self.rules < 2:
+            return None
+        key, root = standing_key(issuer_id), self.roots[len(self.entries) if size is None else size]
+        proof = prove(self.nodes, root, key)
+        found = proof.found[1] if proof.found is not None and proof.found[0] == key else None
+        return IssuerStanding(proof.to_bytes(key), None if found is None else self.issuers[found])
+
     def head(
         self,
         at: int,
@@ -260,9 +322,14 @@ class PaperLog:
         return LogEvidence(head, self.inclusion(issuance_entry(anchor), size), registered)
 
     def status_evidence(
-        self, batch_id: bytes, commitment: bytes, head: Head | None, size: int
+        self, batch_id: bytes, commitment: bytes, head: Head | None, size: int, issuer: str = "iizuka-city"
     ) -> StatusEvidence:
-        return StatusEvidence(head, self.status_entry(size), self.statuses(batch_id, commitment, size))
+        return StatusEvidence(
+            head,
+            self.status_entry(size),
+            self.statuses(batch_id, commitment, size),
+            self.standing(issuer, size),
+        )
 
 
 def quorum_certificate(checkpoint: Checkpoint, signers: Sequence[MemberKeys], at: int) -> QuorumCertificate:

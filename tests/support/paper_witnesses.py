@@ -54,6 +54,11 @@ class PaperWitness:
                 ),
                 issuers=tuple(log.registered(issuer_record(), size) for _ in request.issuers),
                 statuses=tuple(log.statuses(*each, size) for each in request.statuses),
+                standings=tuple(
+                    standing
+                    for each in request.standings
+                    if (standing := log.standing(each, size)) is not None
+                ),
             )
         )
 

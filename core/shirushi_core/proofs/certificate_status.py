@@ -1,12 +1,12 @@
 r"""Statuses in the status tree: of whole batches, and of the certificates in them.
 
-The status tree's keys are batch ids. The value of a batch is
+A batch's key in the status tree is its id. The value of a batch is
 
     SHA-256("shirushi/status-batch/v1\0" ‖ record hash ‖ certificates)
 
-the record hash being SHA-256 of the batch's own canonical status record (32 zero bytes if it has none), and `certificates` the
-root of a tree of its own, from the commitments of its certificates to their record hashes. So a single proof says of a whole
-batch that nothing in it was ever changed, and the receipts of a batch share it.
+the record hash being SHA-256 of the batch's own canonical status record, or mark (32 zero bytes if it has neither), and
+`certificates` the root of a tree of its own, from the commitments of its certificates to their record hashes. So a single proof
+says of a whole batch that nothing in it was ever changed, and the receipts of a batch share it.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from shirushi_core.proofs.status_tree import (
     proved_root,
     verify_status,
 )
+from shirushi_core.proofs.unjudged import Mark
 
 _BATCH_DOMAIN = b"shirushi/status-batch/v1\0"
 MAX_PROOF_BYTES = 32 * 1024
@@ -71,21 +72,38 @@ class StatusesProof:
         return proof
 
 
-def record_hash(record: StatusRecord) -> bytes:
+def record_hash(record: StatusRecord | Mark) -> bytes:
     """Return SHA-256 of a record's canonical JSON."""
     return sha256(encode(record.to_json())).digest()
 
 
-def set_status(store: NodeStore, root: bytes, record: StatusRecord) -> bytes:
-    """Return the root of the status tree with a record set; raises ProofError if a node is missing from the store."""
-    own, certificates = _of_batch(store, prove(store, root, record.batch_id), record.batch_id)
-    if record.commitment is None:
-        own = record_hash(record)
+def set_place(
+    store: NodeStore, root: bytes, batch_id: bytes, commitment: bytes | None, digest: bytes
+) -> bytes:
+    """Return the root of the status tree with the place of a certificate, or of a batch (None), set to a record's hash.
+
+    EMPTY takes a batch's own record away. Raises ProofError if a node is missing from the store.
+    """
+    own, certificates = _of_batch(store, prove(store, root, batch_id), batch_id)
+    if commitment is None:
+        own = digest
     else:
-        certificates = insert(store, certificates, record.commitment, record_hash(record))
+        certificates = insert(store, certificates, commitment, digest)
     value = _batch_value(own, certificates)
     store.put(value, own + certificates)
-    return insert(store, root, record.batch_id, value)
+    return insert(store, root, batch_id, value)
+
+
+def find_place(store: NodeReader, root: bytes, batch_id: bytes, commitment: bytes | None) -> bytes:
+    """Return the record's hash in the place of a certificate, or of a batch (None), EMPTY if it holds nothing.
+
+    Raises ProofError if a node is missing from the store.
+    """
+    own, certificates = _of_batch(store, prove(store, root, batch_id), batch_id)
+    if commitment is None:
+        return own
+    found = prove(store, certificates, commitment).found
+    return found[1] if found is not None and found[0] == commitment else EMPTY
 
 
 def prove_statuses(store: NodeReader, root: bytes, batch_id: bytes, commitment: bytes) -> StatusesProof:

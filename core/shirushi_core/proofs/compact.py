@@ -8,11 +8,19 @@ quorum certificate; of the rest only a member's signature as the log is kept, wh
      salt, anchored at, transaction id, issuer sequence, seal's key id, seal's signature,
      log size, key id ‖ signature as the log, log index, log path,
      minute, [members], quorum signature,
-     null | [block, path of the status entry, status proof, batch's record | null, certificate's record | null]]
+     null | [block, path of the status entry, status proof, batch's record | null, certificate's record | null,
+             time, proof of the issuer's record, the record]]
 
 Paths are hashes one after the other. A record, but for what it is about, is
 
     [status, reason, effective at, changed at, change id, transaction id, null | [successor's batch id, its commitment]]
+
+and an issuer's record, but for its id, is
+
+    [MSP id, Japanese name, English name, sequence, state, null | [document types],
+     [[use, public key, not before, not after]]]
+
+Version 1 of the format has no time and no issuer's record; receipts under logs by version 1 of the rules have it.
 """
 
 from __future__ import annotations
@@ -29,6 +37,8 @@ from shirushi_core.proofs.batch import BatchStatement
 from shirushi_core.proofs.certificate_status import StatusesProof
 from shirushi_core.proofs.checkpoint import Checkpoint, origin_of
 from shirushi_core.proofs.commitment import commitment
+from shirushi_core.proofs.issuer import IssuerKey, IssuerRecord, IssuerState, KeyUse
+from shirushi_core.proofs.issuer_standing import IssuerStanding
 from shirushi_core.proofs.log_entry import StatusEntry, issuance_entry
 from shirushi_core.proofs.log_evidence import (
     CertificateStatuses,
@@ -45,8 +55,12 @@ from shirushi_core.proofs.receipt import Receipt
 from shirushi_core.proofs.seal import Seal
 from shirushi_core.proofs.status import Reason, Status, StatusRecord, Successor
 from shirushi_core.proofs.status_tree import proved_root
+from shirushi_core.proofs.unjudged import Mark
 
-VERSION = 1
+VERSION = 2
+"""The version of a receipt whose status entry has a time; any other has version 1."""
+
+_BEFORE = 1
 MAX_COMPACT_BYTES = 4096
 QR_BYTES = 2953
 """What one QR code holds at most: version 40, level L, bytes."""
@@ -55,7 +69,8 @@ COMPACT_BEGINNING = b"\x98\x18"
 """The first bytes of every compact receipt, an array of 24 values; no JSON begins so."""
 
 _PARTS = 24
-_STATUS_PARTS = 5
+_STATUS_PARTS = {_BEFORE: 5, VERSION: 8}
+_ISSUER_PARTS = 7
 _RECORD_PARTS = 7
 
 
@@ -85,8 +100,10 @@ def to_compact(receipt: Receipt, *, with_status: bool = True) -> bytes:
         )
     anchor, statement = receipt.anchor, receipt.anchor.statement
     certificate, checkpoint = log.head.quorum, log.head.checkpoint
+    status = status if with_status else None
+    version = VERSION if status is not None and status.entry.entry.time is not None else _BEFORE
     parts = [
-        VERSION,
+        version,
         statement.ledger,
         statement.issuer,
         statement.document_type,
@@ -109,7 +126,7 @@ def to_compact(receipt: Receipt, *, with_status: bool = True) -> bytes:
         certificate.minute,
         list(certificate.signers),
         certificate.signature,
-        _status_parts(status) if with_status and status is not None else None,
+        None if status is None else _status_parts(status, version),
     ]
     return cbor2.dumps(parts, canonical=True)
 
@@ -120,8 +137,11 @@ def from_compact(data: bytes, sha256: bytes, size: int) -> Receipt:
     Whether it is of that file, the path to the batch root says (`verify_in_batch`).
     """
     parts = _Parts(_load(data), _PARTS)
-    if parts.integer() != VERSION:
-        raise CompactError(f"compact receipt: expected version {VERSION}")
+    version = parts.integer()
+    if version not in _STATUS_PARTS:
+        raise CompactError(
+            f"compact receipt: expected a version from {_BEFORE} to {VERSION}, found {version}"
+        )
     ledger, issuer, document_type = parts.text(), parts.text(), parts.text()
     valid_from, valid_until, count = parts.integer(), parts.optional_integer(), parts.integer()
     statement_root, index, path, salt = parts.data(), parts.integer(), parts.path(), parts.data()
@@ -142,17 +162,30 @@ def from_compact(data: bytes, sha256: bytes, size: int) -> Receipt:
         path=path,
         anchor=anchor,
         log=LogEvidence(head, inclusion),
-        status=_status(parts.next(), statement.batch_id, commitment(salt, sha256)),
+        status=_status(parts.next(), version, statement, commitment(salt, sha256)),
     )
 
 
-def _status_parts(status: StatusEvidence) -> list[object]:
-    return [
+def _status_parts(status: StatusEvidence, version: int) -> list[object]:
+    parts: list[object] = [
         status.entry.entry.block,
         b"".join(status.entry.path),
         status.statuses.proof,
         *(_record_parts(record) for record in (status.statuses.batch, status.statuses.certificate)),
     ]
+    if version == _BEFORE:
+        return parts
+    standing = status.issuer
+    if standing is None or not isinstance(standing.record, IssuerRecord):
+        raise CompactError("the receipt does not say how its issuer stands: it has no compact form")
+    return [*parts, status.entry.entry.time, standing.proof, _issuer_parts(standing.record)]
+
+
+def _issuer_parts(record: IssuerRecord) -> list[object]:
+    types = None if record.document_types is None else list(record.document_types)
+    keys = [[key.use.value, key.public_key, key.not_before, key.not_after] for key in record.keys]
+    named = [record.msp_id, record.name_ja, record.name_en, record.sequence, record.state.value]
+    return [*named, types, keys]
 
 
 def _log_root(anchor: IssuanceAnchor, inclusion: Inclusion, size: int) -> bytes:
@@ -169,9 +202,11 @@ def _status_root(proof: bytes, batch_id: bytes, commitment: bytes) -> bytes:
         raise CompactError(f"compact receipt: status: {error}") from error
 
 
-def _record_parts(record: StatusRecord | None) -> list[object] | None:
+def _record_parts(record: StatusRecord | Mark | None) -> list[object] | None:
     if record is None:
         return None
+    if isinstance(record, Mark):
+        raise CompactError("nobody can say what the certificate's status is: the receipt has no compact form")
     successor = record.successor
     return [
         record.status.value,
@@ -184,14 +219,46 @@ def _record_parts(record: StatusRecord | None) -> list[object] | None:
     ]
 
 
-def _status(value: object, batch_id: bytes, commitment: bytes) -> StatusEvidence | None:
+def _status(
+    value: object, version: int, statement: BatchStatement, commitment: bytes
+) -> StatusEvidence | None:
     if value is None:
+        if version != _BEFORE:
+            raise CompactError(f"compact receipt: expected a status in one of version {version}")
         return None
-    parts = _Parts(value, _STATUS_PARTS)
+    batch_id = statement.batch_id
+    parts = _Parts(value, _STATUS_PARTS[version])
     block, path, proof = parts.integer(), parts.path(), parts.data()
-    entry = StatusEntryProof(StatusEntry(block, _status_root(proof, batch_id, commitment)), path)
     batch, certificate = _record(parts.next(), batch_id, None), _record(parts.next(), batch_id, commitment)
-    return StatusEvidence(None, entry, CertificateStatuses(proof, batch, certificate))
+    time, standing = None, None
+    if version != _BEFORE:
+        time = parts.integer()
+        standing = IssuerStanding(parts.data(), _issuer(parts.next(), statement.issuer))
+    entry = StatusEntryProof(StatusEntry(block, _status_root(proof, batch_id, commitment), time), path)
+    return StatusEvidence(None, entry, CertificateStatuses(proof, batch, certificate), standing)
+
+
+def _issuer(value: object, issuer_id: str) -> IssuerRecord:
+    where = "compact receipt: issuer"
+    parts = _Parts(value, _ISSUER_PARTS)
+    msp_id, name_ja, name_en, sequence = parts.text(), parts.text(), parts.text(), parts.integer()
+    state = fields.a_member(parts.text(), f"{where}: state", IssuerState)
+    types = parts.optional_texts()
+    return IssuerRecord(
+        id=issuer_id,
+        msp_id=msp_id,
+        name_ja=name_ja,
+        name_en=name_en,
+        sequence=sequence,
+        state=state,
+        keys=tuple(_issuer_key(_Parts(each, 4)) for each in parts.values()),
+        document_types=types,
+    )
+
+
+def _issuer_key(parts: _Parts) -> IssuerKey:
+    use = fields.a_member(parts.text(), "compact receipt: issuer: key: use", KeyUse)
+    return IssuerKey(use, parts.data(), parts.integer(), parts.integer())
 
 
 def _record(value: object, batch_id: bytes, commitment: bytes | None) -> StatusRecord | None:
@@ -261,10 +328,17 @@ class _Parts:
         return value
 
     def texts(self) -> tuple[str, ...]:
+        return _texts(self.next())
+
+    def optional_texts(self) -> tuple[str, ...] | None:
         value = self.next()
-        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-            raise fields.unexpected("compact receipt", "an array of texts", value)
-        return tuple(cast(list[str], value))
+        return None if value is None else _texts(value)
+
+    def values(self) -> list[object]:
+        value = self.next()
+        if not isinstance(value, list):
+            raise fields.unexpected("compact receipt", "an array", value)
+        return cast(list[object], value)
 
     def data(self) -> bytes:
         value = self.next()
@@ -277,3 +351,9 @@ class _Parts:
         if len(joined) % HASH_SIZE:
             raise fields.unexpected("compact receipt", "whole hashes", joined)
         return tuple(joined[start : start + HASH_SIZE] for start in range(0, len(joined), HASH_SIZE))
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise fields.unexpected("compact receipt", "an array of texts", value)
+    return tuple(cast(list[str], value))

@@ -53,17 +53,24 @@ def unexpected(where: str, expected: str, found: object) -> InvalidInputError:
     return InvalidInputError(f"{where}: expected {expected}, found {describe(found)}")
 
 
-def an_object(value: Json, where: str, names: frozenset[str], *, others: bool = False) -> Mapping[str, Json]:
-    """Return an object that has exactly these fields (`others`: at least these)."""
+def an_object(
+    value: Json,
+    where: str,
+    names: frozenset[str],
+    *,
+    optional: frozenset[str] = frozenset(),
+    others: bool = False,
+) -> Mapping[str, Json]:
+    """Return an object that has exactly these fields; it may have `optional` ones too, and with `others` any."""
     if not isinstance(value, Mapping):
         raise unexpected(where, "an object", value)
     present = value.keys()
-    if present == names or (others and names <= present):
+    if present == names or (names <= present and (others or present <= names | optional)):
         return value
     missing = sorted(names - present)
     if missing:
         raise InvalidInputError(f"{where}: the field {missing[0]!r} is missing")
-    unknown = min(present - names)
+    unknown = min(present - names - optional)
     raise InvalidInputError(
         f"{where}: there is no field {describe(unknown)}; expected {', '.join(sorted(names))}"
     )

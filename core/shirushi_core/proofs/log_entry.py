@@ -1,8 +1,14 @@
 """Entries of the log: the canonical anchors of valid transactions, and the status root after each block that has any.
 
-An entry is the canonical JSON of one entry of the contract's event (docs/formats/contract.md), or
-{"block": number, "kind": "status", "root": hex}: the root of the status tree after that block. A block with anchors ends with one,
-so the last entry of every checkpoint is the status root as of that checkpoint.
+An entry is the canonical JSON of one entry of the contract's event (docs/formats/contract.md), or one of the two kinds that
+witnesses add:
+
+    {"block": number, "kind": "status", "root": hex, "time": unix s}
+    {"block": number, "key": str | null, "kind": "unjudged", "transaction": number}
+
+A block that carries anchors, unjudged entries or ticks ends with a status entry: the root of the status tree after that block, and
+the newest transaction time that the log knows. So the last entry of every checkpoint says what is so as of that checkpoint, and
+of when that is. Logs by version 1 of the rules have no `time` (docs/formats/derivation.md).
 """
 
 from __future__ import annotations
@@ -20,8 +26,11 @@ from shirushi_core.proofs.issuer import IssuerRecord
 from shirushi_core.proofs.issuer_proposal import IssuerProposal, IssuerVote
 from shirushi_core.proofs.status import StatusRecord
 from shirushi_core.proofs.tiles import MAX_ENTRY_BYTES
+from shirushi_core.proofs.unjudged import slot_of
 
 _STATUS_FIELDS = frozenset({"block", "kind", "root"})
+_TIME = frozenset({"time"})
+_UNJUDGED_FIELDS = frozenset({"block", "key", "kind", "transaction"})
 _ISSUANCE_FIELDS = frozenset({"anchor", "kind"})
 _RECORD_FIELDS = frozenset({"kind", "record"})
 _PROPOSAL_FIELDS = frozenset({"kind", "proposal"})
@@ -41,33 +50,84 @@ class Kind(StrEnum):
     ISSUER_WITHDRAWAL = "issuer_withdrawal"
     ISSUER = "issuer"
     STATUS = "status"
+    UNJUDGED = "unjudged"
+
+
+OWN_KINDS = frozenset({Kind.STATUS, Kind.UNJUDGED})
+"""Kinds of entries that witnesses make; no event of the contract has them."""
 
 
 @dataclass(frozen=True, slots=True)
 class StatusEntry:
-    """The root of the status tree after a block."""
+    """The root of the status tree after a block, and of when that is.
+
+    `time` is the newest transaction time (unix s) of the contract's transactions up to there, None in a log by version 1 of the
+    rules.
+    """
 
     block: int
     root: bytes
+    time: int | None = None
 
     def __post_init__(self) -> None:
         fields.check_range(self.block, "status entry: block", 0, MAX_INTEGER)
         fields.check_hash(self.root, "status entry: root")
+        if self.time is not None:
+            fields.check_time(self.time, "status entry: time")
 
     def to_bytes(self) -> bytes:
         """Return the entry as the log has it."""
-        return encode({"block": self.block, "kind": Kind.STATUS.value, "root": self.root.hex()})
+        entry: dict[str, Json] = {"block": self.block, "kind": Kind.STATUS.value, "root": self.root.hex()}
+        return encode(entry if self.time is None else {**entry, "time": self.time})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> StatusEntry:
         """Parse strictly; raises InvalidInputError, also for another kind of entry."""
         members = fields.an_object(
-            decode_canonical(data, max_bytes=MAX_ENTRY_BYTES), "status entry", _STATUS_FIELDS
+            decode_canonical(data, max_bytes=MAX_ENTRY_BYTES), "status entry", _STATUS_FIELDS, optional=_TIME
         )
         fields.a_constant(members["kind"], "status entry: kind", Kind.STATUS)
         return cls(
             block=fields.an_integer(members["block"], "status entry: block"),
             root=fields.hash_bytes(members["root"], "status entry: root"),
+            time=fields.an_integer(members["time"], "status entry: time") if "time" in members else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class UnjudgedEntry:
+    """A valid transaction whose output is not what the contract makes, and one key of the ledger that it wrote.
+
+    `key` is a key that the status tree has a place for (unjudged.py), None for a transaction that wrote no such key;
+    `transaction` counts from the block's first. The entries of one transaction are in the order of their keys, each once.
+    """
+
+    block: int
+    transaction: int
+    key: str | None = None
+
+    def __post_init__(self) -> None:
+        fields.check_range(self.block, "unjudged entry: block", 0, MAX_INTEGER)
+        fields.check_range(self.transaction, "unjudged entry: transaction", 0, MAX_INTEGER)
+        if self.key is not None:
+            slot_of(self.key)
+
+    def to_bytes(self) -> bytes:
+        """Return the entry as the log has it."""
+        kind = Kind.UNJUDGED.value
+        return encode({"block": self.block, "key": self.key, "kind": kind, "transaction": self.transaction})
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> UnjudgedEntry:
+        """Parse strictly; raises InvalidInputError, also for another kind of entry."""
+        where = "unjudged entry"
+        members = fields.an_object(decode_canonical(data, max_bytes=MAX_ENTRY_BYTES), where, _UNJUDGED_FIELDS)
+        fields.a_constant(members["kind"], f"{where}: kind", Kind.UNJUDGED)
+        key = members["key"]
+        return cls(
+            block=fields.an_integer(members["block"], f"{where}: block"),
+            transaction=fields.an_integer(members["transaction"], f"{where}: transaction"),
+            key=None if key is None else fields.a_text(key, f"{where}: key"),
         )
 
 
@@ -95,16 +155,22 @@ def read_content(entry: Mapping[str, Json]) -> Content:
                 tx_id=fields.a_text(members["tx_id"], "approval: tx_id"),
                 given=kind is Kind.ISSUER_APPROVAL,
             )
-        case Kind.STATUS:
-            raise InvalidInputError("log entry: expected one of the contract's, found a status entry")
+        case Kind.STATUS | Kind.UNJUDGED:
+            raise InvalidInputError(f"log entry: expected one of the contract's, found one of kind {kind}")
 
 
-def read_entry(data: bytes) -> Content | StatusEntry:
+def read_entry(data: bytes) -> Content | StatusEntry | UnjudgedEntry:
     """Return what an entry of the log is about, read in its one form; raises InvalidInputError."""
     entry = decode_canonical(data, max_bytes=MAX_ENTRY_BYTES)
     if not isinstance(entry, Mapping):
         raise fields.unexpected("log entry", "an object", entry)
-    return StatusEntry.from_bytes(data) if entry.get("kind") == Kind.STATUS else read_content(entry)
+    match entry.get("kind"):
+        case Kind.STATUS:
+            return StatusEntry.from_bytes(data)
+        case Kind.UNJUDGED:
+            return UnjudgedEntry.from_bytes(data)
+        case _:
+            return read_content(entry)
 
 
 def read_event(payload: bytes) -> list[Mapping[str, Json]]:
@@ -113,7 +179,7 @@ def read_event(payload: bytes) -> list[Mapping[str, Json]]:
     entries = fields.an_array(event["entries"], "event: entries", 1, MAX_EVENT_ENTRIES)
     found = []
     for entry in entries:
-        if not isinstance(entry, Mapping) or entry.get("kind") not in set(Kind) - {Kind.STATUS}:
+        if not isinstance(entry, Mapping) or entry.get("kind") not in set(Kind) - OWN_KINDS:
             raise InvalidInputError("event: expected entries of the contract's kinds")
         found.append(entry)
     return found

@@ -1,7 +1,7 @@
 """What a member's log proves, as receipts and witnesses' answers carry it: anchors, issuers' records and statuses under a head.
 
 A head is a checkpoint with its signatures; the log's last entry under it is the status entry, which names the status tree's
-root. Each `verify_*` here leads one thing to a checkpoint; who signed the checkpoint, and whether that is enough, is
+root and of when that is. Each `verify_*` here leads one thing to a checkpoint; who signed the checkpoint, and whether that is enough, is
 confirmation.py's question.
 """
 
@@ -22,21 +22,25 @@ from shirushi_core.proofs.certificate_status import (
 )
 from shirushi_core.proofs.checkpoint import Checkpoint
 from shirushi_core.proofs.issuer import IssuerRecord
+from shirushi_core.proofs.issuer_standing import IssuerStanding
 from shirushi_core.proofs.log_entry import StatusEntry, issuance_entry, issuer_entry
 from shirushi_core.proofs.merkle import ProofError
 from shirushi_core.proofs.note import MAX_NOTE_BYTES, SignedNote
 from shirushi_core.proofs.quorum import QuorumCertificate
 from shirushi_core.proofs.status import StatusRecord
+from shirushi_core.proofs.unjudged import Mark, is_mark
 
 MAX_PATH = 53
 
 INCLUSION_FIELDS = frozenset({"index", "path"})
 ISSUER_FIELDS = frozenset({"index", "path", "record"})
 STATUS_ENTRY_FIELDS = frozenset({"block", "path", "root"})
+STATUS_ENTRY_OPTIONAL = frozenset({"time"})
 STATUSES_FIELDS = frozenset({"proof", "records"})
 _RECORDS_FIELDS = frozenset({"batch", "certificate"})
 _LOG_FIELDS = frozenset({"checkpoint", "index", "issuer", "path", "quorum"})
 _STATUS_FIELDS = frozenset({"block", "checkpoint", "path", "proof", "quorum", "records", "root"})
+_STATUS_OPTIONAL = STATUS_ENTRY_OPTIONAL | {"issuer"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,39 +112,44 @@ class RegisteredIssuer:
 
 @dataclass(frozen=True, slots=True)
 class StatusEntryProof:
-    """The last entry under a head, and its path. JSON: {"block": int, "path": [hex], "root": hex}."""
+    """The last entry under a head, and its path. JSON: {"block": int, "path": [hex], "root": hex, "time": unix s}.
+
+    Without `time` in a log by version 1 of the rules.
+    """
 
     entry: StatusEntry
     path: tuple[bytes, ...]
 
     def to_json(self) -> dict[str, Json]:
         """Return the JSON form."""
-        return {
+        value: dict[str, Json] = {
             "block": self.entry.block,
             "path": [node.hex() for node in self.path],
             "root": self.entry.root.hex(),
         }
+        return value if self.entry.time is None else {**value, "time": self.entry.time}
 
     @classmethod
     def of(cls, value: Mapping[str, Json], where: str) -> StatusEntryProof:
-        """Parse the three fields of an object; raises InvalidInputError."""
+        """Parse the fields of an object; raises InvalidInputError."""
         entry = StatusEntry(
             fields.an_integer(value["block"], f"{where}: block"),
             fields.hash_bytes(value["root"], f"{where}: root"),
+            fields.an_integer(value["time"], f"{where}: time") if "time" in value else None,
         )
         return cls(entry, fields.hash_array(value["path"], f"{where}: path", MAX_PATH))
 
 
 @dataclass(frozen=True, slots=True)
 class CertificateStatuses:
-    """The status records of a certificate and of its batch (None: none), and the proof's bytes.
+    """The status records of a certificate and of its batch (None: none), or marks in their place, and the proof's bytes.
 
     JSON: {"proof": hex, "records": {"batch": {...}|null, "certificate": {...}|null}}.
     """
 
     proof: bytes
-    batch: StatusRecord | None
-    certificate: StatusRecord | None
+    batch: StatusRecord | Mark | None
+    certificate: StatusRecord | Mark | None
 
     def to_json(self) -> dict[str, Json]:
         """Return the JSON form."""
@@ -159,8 +168,8 @@ class CertificateStatuses:
         batch, certificate = records["batch"], records["certificate"]
         return cls(
             fields.hex_bytes(value["proof"], f"{where}: proof", high=MAX_PROOF_BYTES),
-            None if batch is None else StatusRecord.from_json(batch),
-            None if certificate is None else StatusRecord.from_json(certificate),
+            read_status(batch),
+            read_status(certificate),
         )
 
 
@@ -192,27 +201,30 @@ class LogEvidence:
 
 @dataclass(frozen=True, slots=True)
 class StatusEvidence:
-    """What the log said of a certificate's status under a head; None is the head of the receipt's log evidence.
+    """What the log said of a certificate's status and of its issuer under a head; None is the head of the log evidence.
 
-    JSON: {"block", "checkpoint": note|null, "path", "proof", "quorum": {...}|null, "records", "root"}.
+    JSON: {"block", "checkpoint": note|null, "issuer": {...}, "path", "proof", "quorum": {...}|null, "records", "root", "time"};
+    without `issuer` and `time` in a log by version 1 of the rules.
     """
 
     head: Head | None
     entry: StatusEntryProof
     statuses: CertificateStatuses
+    issuer: IssuerStanding | None = None
 
     def to_json(self) -> dict[str, Json]:
         """Return the JSON form."""
         head: Mapping[str, Json] = (
             {"checkpoint": None, "quorum": None} if self.head is None else self.head.to_json()
         )
-        return {**head, **self.entry.to_json(), **self.statuses.to_json()}
+        value = {**head, **self.entry.to_json(), **self.statuses.to_json()}
+        return value if self.issuer is None else {**value, "issuer": self.issuer.to_json()}
 
     @classmethod
     def from_json(cls, value: Json) -> StatusEvidence:
         """Parse strictly; raises InvalidInputError."""
         where = "receipt: status"
-        members = fields.an_object(value, where, _STATUS_FIELDS)
+        members = fields.an_object(value, where, _STATUS_FIELDS, optional=_STATUS_OPTIONAL)
         checkpoint, quorum = members["checkpoint"], members["quorum"]
         if checkpoint is None and quorum is not None:
             raise InvalidInputError(
@@ -222,15 +234,28 @@ class StatusEvidence:
             None if checkpoint is None else Head.of(checkpoint, quorum, where),
             StatusEntryProof.of(members, where),
             CertificateStatuses.of(members, where),
+            IssuerStanding.from_json(members["issuer"]) if "issuer" in members else None,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class ProvedStatuses:
-    """The status records that a checkpoint proves; None: that there is none."""
+    """The status records, or marks, that a checkpoint proves; None: that there is none."""
 
-    batch: StatusRecord | None
-    certificate: StatusRecord | None
+    batch: StatusRecord | Mark | None
+    certificate: StatusRecord | Mark | None
+
+    @property
+    def marks(self) -> tuple[Mark, ...]:
+        """The marks among them: where there is one, nobody knows the status."""
+        return tuple(each for each in (self.batch, self.certificate) if isinstance(each, Mark))
+
+
+def read_status(value: Json) -> StatusRecord | Mark | None:
+    """Parse a status record, or the mark in its place, strictly; raises InvalidInputError."""
+    if value is None:
+        return None
+    return Mark.from_json(value) if is_mark(value) else StatusRecord.from_json(value)
 
 
 def verify_logged(anchor: IssuanceAnchor, inclusion: Inclusion, checkpoint: Checkpoint) -> IssuanceAnchor:
@@ -265,9 +290,14 @@ def verify_certificate_statuses(
     ):
         if (None if record is None else record_hash(record)) != hashed:
             raise ProofError("status proof: the record beside it is not the one that is proved")
-        if record is not None and (record.batch_id, record.commitment) != about:
+        if record is not None and _about(record) != about:
             raise ProofError("status proof: the record is about another certificate")
     return ProvedStatuses(statuses.batch, statuses.certificate)
+
+
+def _about(record: StatusRecord | Mark) -> tuple[bytes | None, bytes | None]:
+    slot = record.slot if isinstance(record, Mark) else record
+    return slot.batch_id, slot.commitment
 
 
 def _verify(entry: bytes, inclusion: Inclusion, checkpoint: Checkpoint) -> None:

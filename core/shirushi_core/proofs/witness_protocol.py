@@ -10,11 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from shirushi_core.errors import InvalidInputError
 from shirushi_core.proofs import fields
 from shirushi_core.proofs.canonical import MAX_INTEGER, Json, decode, encode
+from shirushi_core.proofs.issuer_standing import IssuerStanding
 from shirushi_core.proofs.log_evidence import (
     INCLUSION_FIELDS,
     STATUS_ENTRY_FIELDS,
+    STATUS_ENTRY_OPTIONAL,
     STATUSES_FIELDS,
     CertificateStatuses,
     Head,
@@ -38,6 +41,7 @@ ANCHORED = "anchored"
 
 _REQUEST_FIELDS = frozenset({"batches", "head", "issuers", "statuses", "wait"})
 _ANSWER_FIELDS = frozenset({"batches", "checkpoint", "issuers", "status_entry", "statuses"})
+_ANSWER_OPTIONAL = frozenset({"standings"})
 _ISSUER_FIELDS = frozenset({"id", "sequence"})
 _STATUS_FIELDS = frozenset({"batch_id", "commitment"})
 
@@ -48,7 +52,7 @@ Item = TypeVar("Item")
 class ProofsRequest:
     """What is asked: batches by id, issuers' records by id and sequence, statuses by batch id and commitment.
 
-    `head` is NEWEST, ANCHORED or a size; `wait` how many seconds to wait for batches that are not in the log yet.
+    Each item stands once: a witness's work is bounded by what is asked of it, and an answer by what was asked. `head` is NEWEST, ANCHORED or a size; `wait` how many seconds to wait for batches that are not in the log yet.
     """
 
     batches: tuple[bytes, ...] = ()
@@ -63,6 +67,18 @@ class ProofsRequest:
         elif self.head not in (NEWEST, ANCHORED):
             raise fields.unexpected("request: head", f"{NEWEST}, {ANCHORED} or a size", self.head)
         fields.check_range(self.wait, "request: wait", 0, MAX_WAIT_SECONDS)
+        for what, items in (
+            ("batches", self.batches),
+            ("issuers", self.issuers),
+            ("statuses", self.statuses),
+        ):
+            if len(set(items)) != len(items):
+                raise InvalidInputError(f"request: {what}: expected each item once, found one again")
+
+    @property
+    def standings(self) -> tuple[str, ...]:
+        """The issuers whose standing is answered: the distinct ids among `issuers`, in their order."""
+        return tuple(dict.fromkeys(issuer for issuer, _ in self.issuers))
 
     def to_bytes(self) -> bytes:
         """Return the request's body."""
@@ -95,37 +111,51 @@ class ProofsRequest:
 
 @dataclass(frozen=True, slots=True)
 class ProofsAnswer:
-    """The proofs, in the order they were asked for; None for a batch or issuer that is not in the log under this head."""
+    """The proofs, in the order they were asked for; None for a batch or issuer that is not in the log under this head.
+
+    `standings` are what the status tree says of the issuers asked about (`ProofsRequest.standings`), in their order; there are
+    none in a log by version 1 of the rules.
+    """
 
     head: Head
     status_entry: StatusEntryProof
     batches: tuple[Inclusion | None, ...] = ()
     issuers: tuple[RegisteredIssuer | None, ...] = ()
     statuses: tuple[CertificateStatuses, ...] = ()
+    standings: tuple[IssuerStanding, ...] = ()
 
     def to_bytes(self) -> bytes:
         """Return the answer's body."""
-        return encode(
-            {
-                "batches": [None if each is None else each.to_json() for each in self.batches],
-                "checkpoint": self.head.note.to_text(),
-                "issuers": [None if each is None else each.to_json() for each in self.issuers],
-                "status_entry": self.status_entry.to_json(),
-                "statuses": [each.to_json() for each in self.statuses],
-            }
-        )
+        value: dict[str, Json] = {
+            "batches": [None if each is None else each.to_json() for each in self.batches],
+            "checkpoint": self.head.note.to_text(),
+            "issuers": [None if each is None else each.to_json() for each in self.issuers],
+            "status_entry": self.status_entry.to_json(),
+            "statuses": [each.to_json() for each in self.statuses],
+        }
+        if self.standings:
+            value["standings"] = [each.to_json() for each in self.standings]
+        return encode(value)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ProofsAnswer:
         """Parse an answer's body strictly; raises InvalidInputError."""
-        members = fields.an_object(decode(data, max_bytes=MAX_ANSWER_BYTES), "answer", _ANSWER_FIELDS)
-        entry = fields.an_object(members["status_entry"], "answer: status_entry", STATUS_ENTRY_FIELDS)
+        members = fields.an_object(
+            decode(data, max_bytes=MAX_ANSWER_BYTES), "answer", _ANSWER_FIELDS, optional=_ANSWER_OPTIONAL
+        )
+        entry = fields.an_object(
+            members["status_entry"],
+            "answer: status_entry",
+            STATUS_ENTRY_FIELDS,
+            optional=STATUS_ENTRY_OPTIONAL,
+        )
         return cls(
             head=Head.of(members["checkpoint"], None, "answer"),
             status_entry=StatusEntryProof.of(entry, "answer: status_entry"),
             batches=_items(members["batches"], "answer: batches", _optional(_inclusion)),
             issuers=_items(members["issuers"], "answer: issuers", _optional(RegisteredIssuer.from_json)),
             statuses=_items(members["statuses"], "answer: statuses", _statuses),
+            standings=_items(members.get("standings", []), "answer: standings", IssuerStanding.from_json),
         )
 
 

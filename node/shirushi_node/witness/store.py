@@ -19,7 +19,7 @@ from fabric_protos.common import common_pb2
 from shirushi_core.errors import InvalidInputError
 from shirushi_core.fabric.block import header_hash
 from shirushi_core.proofs.canonical import encode
-from shirushi_core.proofs.certificate_status import record_hash, set_status
+from shirushi_core.proofs.certificate_status import record_hash, set_place
 from shirushi_core.proofs.checkpoint import Checkpoint, origin_of
 from shirushi_core.proofs.growth import Growth
 from shirushi_core.proofs.log_entry import StatusEntry
@@ -266,8 +266,9 @@ class _Writer:
     def _set_statuses(self, derived: Derived) -> None:
         nodes = BlockNodes(lambda node: self._transaction.get(node, db=self._tables["nodes"]))
         for record in derived.statuses:
-            self.status_root = set_status(nodes, self.status_root, record)
-            self._put("records", record_hash(record), encode(record.to_json()))
+            digest = record_hash(record)
+            self.status_root = set_place(nodes, self.status_root, record.batch_id, record.commitment, digest)
+            self._put("records", digest, encode(record.to_json()))
         for node, data in nodes.reachable(self.status_root):
             self._put("nodes", node, data)
 

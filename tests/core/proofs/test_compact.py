@@ -23,7 +23,7 @@ from tests.support.paper_log import (
 )
 
 from shirushi_core.errors import InvalidInputError
-from shirushi_core.proofs.certificate_status import prove_statuses, set_status
+from shirushi_core.proofs.certificate_status import prove_statuses, record_hash, set_place
 from shirushi_core.proofs.checkpoint import sign_as_log
 from shirushi_core.proofs.compact import QR_BYTES, CompactError, from_compact, to_compact
 from shirushi_core.proofs.log_evidence import (
@@ -145,9 +145,8 @@ def test_with_4096_certificates_and_a_million_entries_it_fits_into_one_qr_code(
     store, root = PaperStore(), EMPTY
     for number in range(3):
         other = sha256(b"%d" % number).digest()
-        root = set_status(
-            store, root, record(receipt.commitment if revoked and number == 1 else other, batch_id)
-        )
+        changed = record(receipt.commitment if revoked and number == 1 else other, batch_id)
+        root = set_place(store, root, batch_id, changed.commitment, record_hash(changed))
     proof = prove_statuses(store, root, batch_id, receipt.commitment)
     siblings = tuple(rng.randbytes(32) for _ in range(depth))
     proof = dataclasses.replace(proof, batch=dataclasses.replace(proof.batch, siblings=siblings))

@@ -17,7 +17,7 @@ from shirushi_core.proofs.certificate_status import (
     StatusesProof,
     prove_statuses,
     record_hash,
-    set_status,
+    set_place,
     verify_statuses,
 )
 from shirushi_core.proofs.log_evidence import (
@@ -134,7 +134,7 @@ def test_the_tree_says_of_every_certificate_what_was_set_last(
     for batch, certificate, status in made:
         commitment = None if certificate is None else key("certificate", certificate)
         changed = record(commitment, Status(status), key("batch", batch))
-        root = set_status(store, root, changed)
+        root = set_place(store, root, changed.batch_id, commitment, record_hash(changed))
         last[changed.batch_id, commitment] = record_hash(changed)
     batch_id, commitment = key("batch", batch_number), key("certificate", number)
     proof = prove_statuses(store, root, batch_id, commitment)
