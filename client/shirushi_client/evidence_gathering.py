@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from shirushi_client.head_signatures import HeadSignatures
@@ -20,8 +20,9 @@ from shirushi_core.proofs.anchor import IssuanceAnchor
 from shirushi_core.proofs.certificate_status import StatusesProof
 from shirushi_core.proofs.checkpoint import Checkpoint
 from shirushi_core.proofs.confirmation import ConfirmationError, HeadVerifier
+from shirushi_core.proofs.issuer_standing import IssuerStanding, verify_standing
+from shirushi_core.proofs.log_entry import StatusEntry
 from shirushi_core.proofs.log_evidence import (
-    CertificateStatuses,
     Head,
     LogEvidence,
     StatusEvidence,
@@ -135,7 +136,7 @@ class EvidenceGatherer:
             while (answered := await answers.next()) is not None:
                 member, answer = answered
                 try:
-                    _check_batch(answer, anchor)
+                    _check_batch(answer, request, anchor)
                     checkpoint = signatures.add(member, answer.head.note)
                 except (ShirushiError, ValueError) as error:
                     problems[member] = str(error)
@@ -159,7 +160,9 @@ class EvidenceGatherer:
             raise InvalidInputError("the proof of a batch that was checked is gone")
         return Gathered(
             log=LogEvidence(head, inclusion, issuer),
-            status=StatusEvidence(None, answer.status_entry, answer.statuses[0]),
+            status=StatusEvidence(
+                None, answer.status_entry, answer.statuses[0], next(iter(answer.standings), None)
+            ),
             members=confirmation.members,
             quorum=confirmation.quorum,
             problems=problems,
@@ -249,10 +252,12 @@ class EvidenceGatherer:
         issuers = list(
             dict.fromkeys((each.statement.issuer, each.issuer_sequence) for each in anchors.values())
         )
+        # The same certificate may be asked about twice: it is asked for once.
+        wanted = dict.fromkeys((each.anchor.statement.batch_id, each.commitment) for each in receipts)
         request = ProofsRequest(
             batches=tuple(anchors),
             issuers=tuple(issuers),
-            statuses=tuple((receipt.anchor.statement.batch_id, receipt.commitment) for receipt in receipts),
+            statuses=tuple(wanted),
             head=head.checkpoint.size,
         )
         for witness in self._witnesses:
@@ -279,17 +284,20 @@ class EvidenceGatherer:
         found = (len(answer.batches), len(answer.issuers), len(answer.statuses))
         if answer.head.checkpoint != checkpoint or found != asked:
             raise InvalidInputError("its proofs are under another head, or of something else")
-        root = verify_status_entry(answer.status_entry, checkpoint)
+        entry = verify_status_entry(answer.status_entry, checkpoint)
+        standings = _standings(answer, request, entry)
         inclusions = dict(zip(request.batches, answer.batches, strict=True))
         registered = dict(zip(request.issuers, answer.issuers, strict=True))
         refreshed = []
-        for receipt, statuses in zip(receipts, answer.statuses, strict=True):
+        proved = dict(zip(request.statuses, answer.statuses, strict=True))
+        for receipt in receipts:
             statement = receipt.anchor.statement
+            statuses = proved[statement.batch_id, receipt.commitment]
             inclusion = inclusions[statement.batch_id]
             if inclusion is None:
                 raise InvalidInputError(f"it has no batch {statement.batch_id.hex()}")
             verify_logged(receipt.anchor, inclusion, checkpoint)
-            verify_certificate_statuses(statuses, root, statement.batch_id, receipt.commitment)
+            verify_certificate_statuses(statuses, entry.root, statement.batch_id, receipt.commitment)
             named = (statement.issuer, receipt.anchor.issuer_sequence)
             issuer = registered[named]
             if issuer is None or (issuer.record.id, issuer.record.sequence) != named:
@@ -298,7 +306,10 @@ class EvidenceGatherer:
             log = receipt.log
             if compact or log is None or not self._is_good(log, receipt.anchor):
                 log = LogEvidence(head, inclusion, issuer)
-            refreshed.append(_with_evidence(receipt, log, head, answer, statuses))
+            own = None if log.head == head else head
+            standing = standings.get(statement.issuer)
+            status = StatusEvidence(own, answer.status_entry, statuses, standing)
+            refreshed.append(replace(receipt, log=log, status=status))
         return refreshed
 
     def _is_good(self, log: LogEvidence, anchor: IssuanceAnchor) -> bool:
@@ -316,7 +327,7 @@ class EvidenceGatherer:
         return self.policy.quorum_at(int(self._clock())) or len(self.policy.members) + 1
 
 
-def _check_batch(answer: ProofsAnswer, anchor: IssuanceAnchor) -> None:
+def _check_batch(answer: ProofsAnswer, request: ProofsRequest, anchor: IssuanceAnchor) -> None:
     """Raise unless an answer proves an anchor, its issuer's record and that nothing in its batch was changed."""
     if (len(answer.batches), len(answer.issuers), len(answer.statuses)) != (1, 1, 1):
         raise InvalidInputError("it answered something else than it was asked")
@@ -327,34 +338,28 @@ def _check_batch(answer: ProofsAnswer, anchor: IssuanceAnchor) -> None:
     if (issuer.record.id, issuer.record.sequence) != (anchor.statement.issuer, anchor.issuer_sequence):
         raise InvalidInputError("it gave another issuer's record")
     verify_registered(issuer, checkpoint)
-    root = verify_status_entry(answer.status_entry, checkpoint)
+    entry = verify_status_entry(answer.status_entry, checkpoint)
+    _standings(answer, request, entry)
     batch_id, statuses = anchor.statement.batch_id, answer.statuses[0]
-    verify_certificate_statuses(statuses, root, batch_id, NO_COMMITMENT)
+    verify_certificate_statuses(statuses, entry.root, batch_id, NO_COMMITMENT)
     if StatusesProof.from_bytes(statuses.proof, batch_id, NO_COMMITMENT).record is not None:
         raise InvalidInputError("its status proof is not of a batch in which nothing has changed")
 
 
-def _with_evidence(
-    receipt: Receipt, log: LogEvidence, head: Head, answer: ProofsAnswer, statuses: CertificateStatuses
-) -> Receipt:
-    own = None if log.head == head else head
-    status = StatusEvidence(own, answer.status_entry, statuses)
-    return Receipt(
-        salt=receipt.salt,
-        certificate_sha256=receipt.certificate_sha256,
-        certificate_size=receipt.certificate_size,
-        index=receipt.index,
-        path=receipt.path,
-        anchor=receipt.anchor,
-        log=log,
-        status=status,
-        extra=receipt.extra,
-    )
+def _standings(answer: ProofsAnswer, request: ProofsRequest, entry: StatusEntry) -> dict[str, IssuerStanding]:
+    """Return how the issuers asked about stand, verified; nothing in a log by version 1 of the rules. Raises as `verify_standing`."""
+    asked = request.standings if entry.time is not None else ()
+    if len(answer.standings) != len(asked):
+        raise InvalidInputError("it did not say how each issuer stands")
+    found = dict(zip(asked, answer.standings, strict=True))
+    for issuer, standing in found.items():
+        verify_standing(standing, entry.root, issuer)
+    return found
 
 
 def _shows(answer: ProofsAnswer, record: StatusRecord, commitment: bytes) -> bool:
     if len(answer.statuses) != 1:
         raise InvalidInputError("it answered something else than it was asked")
-    root = verify_status_entry(answer.status_entry, answer.head.checkpoint)
+    root = verify_status_entry(answer.status_entry, answer.head.checkpoint).root
     proved = verify_certificate_statuses(answer.statuses[0], root, record.batch_id, commitment)
     return record == (proved.batch if record.commitment is None else proved.certificate)

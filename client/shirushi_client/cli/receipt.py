@@ -14,9 +14,8 @@ from shirushi_client.cli.receipts import load
 from shirushi_client.issuer.sources import files_to_issue
 from shirushi_client.receipt_export import qr_code, tlog_proof_of
 from shirushi_core.proofs.compact import to_compact
-from shirushi_core.proofs.log_evidence import Head
+from shirushi_core.proofs.log_evidence import Head, deciding
 from shirushi_core.proofs.receipt import Receipt
-from shirushi_core.proofs.status import effective_status
 
 QR_KINDS = ("svg", "png")
 
@@ -155,10 +154,13 @@ def _rows(receipt: Receipt) -> list[tuple[str, str]]:
     status = receipt.status
     if status is None:
         return [*rows, ("status", "no proof")]
-    record = effective_status(status.statuses.batch, status.statuses.certificate)
-    said = (
-        "valid" if record is None else f"{record.status} since {moment(record.effective_at)}, {record.reason}"
-    )
+    record = deciding(status.statuses)
+    if record is None:
+        said = "valid"
+    elif isinstance(record, Mark):
+        said = f"cannot be judged since block {record.block}"
+    else:
+        said = f"{record.status} since {moment(record.effective_at)}, {record.reason}"
     return [*rows, ("status", f"{said}, under {_head(status.head or receipt.log.head)}")]
 
 

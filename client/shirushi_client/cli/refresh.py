@@ -16,12 +16,15 @@ from shirushi_client.evidence_session import open_policy
 from shirushi_client.issuer.receipt_files import write_receipt
 from shirushi_client.profile import data_folder
 from shirushi_client.trust_policy_file import FILE_NAME, read_policy
+from shirushi_client.verifier.proved import EvidenceJudge
 from shirushi_client.witness_client import WitnessError
 from shirushi_core.proofs.canonical import Json
-from shirushi_core.proofs.confirmation import HeadVerifier
+from shirushi_core.proofs.log_evidence import ProvedStatuses, deciding
 from shirushi_core.proofs.receipt import Receipt
-from shirushi_core.proofs.status import Status, effective_status
+from shirushi_core.proofs.status import Status
 from shirushi_core.proofs.trust_policy import TrustPolicy
+from shirushi_core.proofs.unjudged import KIND as UNJUDGED
+from shirushi_core.proofs.unjudged import Mark
 
 FORMAT = "shirushi/refreshed/v1"
 TOGETHER = 1024
@@ -64,17 +67,14 @@ def refresh(
     trusted = read_policy(policy or data_folder(data) / FILE_NAME)
     receipts = [(receipt_path(path), load(path)) for path in paths]
     refreshed = asyncio.run(_refresh(trusted, receipts, compact))
-    heads = HeadVerifier(trusted)
+    judge = EvidenceJudge(trusted)
     rows: list[tuple[str, str, tuple[str, ...], int]] = []
     for (path, _), receipt in zip(receipts, refreshed, strict=True):
-        evidence = receipt.status
-        head = None if evidence is None else evidence.head or (receipt.log and receipt.log.head)
-        if evidence is None or not head:
+        judged = judge.judge(receipt, _NO_LIMIT)
+        head, as_of = judged.batch.status, judged.batch.status_as_of
+        if judged.statuses is None or head is None or head.confirmation is None or as_of is None:
             raise WitnessError(f"the receipt {path} was not refreshed: the witnesses proved no status")
-        confirmation = heads.verify(head, _NO_LIMIT)
-        record = effective_status(evidence.statuses.batch, evidence.statuses.certificate)
-        status = Status.VALID if record is None else record.status
-        rows.append((str(path), status.value, confirmation.members, confirmation.as_of or 0))
+        rows.append((str(path), _status(judged.statuses), head.confirmation.members, as_of))
     if as_json:
         documents: list[Json] = [
             {"as_of": as_of, "confirmed_by": list(members), "receipt": path, "status": status}
@@ -88,6 +88,13 @@ def refresh(
         wrapped=("receipt", "confirmed by"),
     )
     say(f"{len(rows)} refreshed")
+
+
+def _status(statuses: ProvedStatuses) -> str:
+    record = deciding(statuses)
+    if isinstance(record, Mark):
+        return UNJUDGED
+    return (Status.VALID if record is None else record.status).value
 
 
 _NO_LIMIT = (1 << 40) - 1

@@ -54,7 +54,7 @@ def show_report(report: Report, language: Language | None) -> None:
     out.print(Text(f"{_in(language, '発行者', 'issuer')}: {issuer}"))
     out.print(Text(f"{_in(language, '記録', 'anchored')}: {moment(report.receipt.anchor.anchored_at)}"))
     as_of = _in(language, "有効状態の時点", "status as of")
-    out.print(Text(f"{as_of}: {moment(report.status_as_of)}"))
+    out.print(Text(f"{as_of}: {moment(report.good_as_of)}"))
     for line in _members(report, language):
         out.print(Text(line))
     out.print()
@@ -120,7 +120,7 @@ def _sentence(report: Report, language: Language | None) -> str:
     wrong = [check for check in report.checks if check.result is _DECIDING.get(report.verdict)]
     # Where too few members confirm, much else is open, and only because of that.
     wrong.sort(key=lambda check: check.name is not CheckName.CONFIRMED_BY_MEMBERS)
-    as_of = moment(report.judged_at if report.judged_at != report.checked_at else report.status_as_of)
+    as_of = moment(report.judged_at if report.judged_at != report.checked_at else report.good_as_of)
     match report.verdict:
         case Verdict.VALID:
             name_ja = name_en = report.receipt.anchor.statement.issuer

@@ -88,6 +88,14 @@ def verify(
             show_default=False,
         ),
     ] = None,
+    issuer: Annotated[
+        str | None,
+        typer.Option("--issuer", metavar="ID", help="Whose certificate it has to be.", show_default=False),
+    ] = None,
+    document_type: Annotated[
+        str | None,
+        typer.Option("--type", metavar="TYPE", help="What type it has to be of.", show_default=False),
+    ] = None,
     jobs: Annotated[
         int | None,
         typer.Option(
@@ -121,6 +129,7 @@ def verify(
       shirushi verify certificate.pdf --policy trust-policy.json --offline
       shirushi verify certificate.pdf --max-age 24h --lang ja
       shirushi verify certificate.pdf --at 2026-04-01
+      shirushi verify certificate.pdf --issuer iizuka-city --type income-certificate
       shirushi verify inbox/ --csv results.csv
     """
     if receipt is not None and (len(files) > 1 or files[0].is_dir()):
@@ -132,6 +141,8 @@ def verify(
         max_age=None if max_age is None else seconds_of(max_age, "--max-age"),
         at=None if at is None else past_moment(at, "--at", time.time()),
         policy_named=policy is not None,
+        issuer=issuer,
+        document_type=document_type,
     )
     try:
         session = VerifySession.open(wishes, policy, data)

@@ -102,7 +102,7 @@ def outcome_of(report: Report, *, documents: bool, unsettled: bool = False) -> O
         anchored_at=anchor.anchored_at,
         valid_until=anchor.statement.valid_until,
         status="" if report.status is None else report.status.status.value,
-        status_as_of=report.status_as_of,
+        status_as_of=report.good_as_of,
         mode=report.evidence.mode.value,
         document=orjson.dumps(report.to_json(), option=orjson.OPT_SORT_KEYS) if documents else None,
         unsettled=unsettled,

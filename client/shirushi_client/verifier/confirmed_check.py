@@ -25,6 +25,12 @@ def confirmed_by_members(batch: JudgedBatch) -> Check:
             return _troubled(head)
         confirmations.append(head.confirmation)
     for confirmation in confirmations:
+        if confirmation.shows_slow_clock and not confirmation.is_enough:
+            return make_check(
+                _NAME, Result.UNKNOWN, "CLOCK_BEHIND", source="log", **_said(policy, confirmation)
+            )
+        if confirmation.quorum > len(policy.members):
+            return make_check(_NAME, Result.UNKNOWN, "NO_RULE", source="configuration")
         if not confirmation.is_enough:
             return make_check(
                 _NAME,
@@ -57,6 +63,8 @@ def _said(policy: TrustPolicy, confirmation: Confirmation) -> dict[str, str]:
         "quorum": str(confirmation.quorum),
         "ja": _names(policy, confirmation.members, "、", japanese=True) or "なし",
         "en": _names(policy, confirmation.members, ", ", japanese=False) or "none",
+        "ignored_names_ja": _names(policy, tuple(ignored), "、", japanese=True),
+        "ignored_names_en": _names(policy, tuple(ignored), ", ", japanese=False),
         "ignored_ja": f"数に含めない署名: {_names(policy, tuple(ignored), '、', japanese=True)}。"
         if ignored
         else "",

@@ -28,6 +28,7 @@ MEMBER_SECONDS = EVALUATE_SECONDS + 1.0
 MAX_HISTORY = 1 << 20
 """Status records that one certificate or batch may have had."""
 
+_TIME_FIELDS = frozenset({"time"})
 _STATUS_FIELDS = frozenset({"batch_id", "batch_status", "certificate_status", "commitment"})
 
 Parsed = TypeVar("Parsed")
@@ -50,9 +51,13 @@ class Statuses:
 
 @dataclass(frozen=True, slots=True)
 class MemberAnswers:
-    """What one member said. None: that there is no such batch or issuer."""
+    """What one member said. None: that there is no such batch or issuer.
+
+    `time`: of when its ledger was before it said the rest: the newest time there (unix s), None if there is none of late.
+    """
 
     member: str
+    time: int | Silence | None
     anchor: IssuanceAnchor | Silence | None
     statuses: Statuses | Silence | None
     issuer: IssuerRecord | Silence | None
@@ -60,7 +65,8 @@ class MemberAnswers:
     @property
     def problem(self) -> str | None:
         """Why the first unanswered question was not answered, if one was."""
-        silences = [said for said in (self.anchor, self.statuses, self.issuer) if isinstance(said, Silence)]
+        said = (self.time, self.anchor, self.statuses, self.issuer)
+        silences = [each for each in said if isinstance(each, Silence)]
         return silences[0].reason if silences else None
 
 
@@ -117,6 +123,10 @@ async def _ask_member(
             status_at(of_certificate, batch_id, commitment, at or 0),
         )
 
+    # First, so that the rest is of that time or later.
+    time = await _answer(lambda: member.evaluate("get_time", {}), _time, "")
+    if isinstance(time, Silence):
+        return MemberAnswers(member.member.id, time, time, time, time)
     said = await asyncio.gather(
         _answer(lambda: member.evaluate("get_batch", {"batch_id": batch_id.hex()}), anchor, BATCH_NOT_FOUND),
         _answer(lambda: member.evaluate("get_status", target), statuses, BATCH_NOT_FOUND)
@@ -124,7 +134,13 @@ async def _ask_member(
         else _answer(histories, statuses_then, BATCH_NOT_FOUND),
         _answer(lambda: member.evaluate("get_issuer", {"issuer": issuer}), record, ISSUER_NOT_FOUND),
     )
-    return MemberAnswers(member.member.id, *said)
+    return MemberAnswers(member.member.id, time, *said)
+
+
+def _time(value: Json) -> int | None:
+    members = fields.an_object(value, "get_time", _TIME_FIELDS)
+    time = fields.an_optional_integer(members["time"], "get_time: time")
+    return None if time is None else fields.check_time(time, "get_time: time")
 
 
 def parse_statuses(value: Json, batch_id: bytes, commitment: bytes) -> Statuses:

@@ -15,8 +15,16 @@ SENTENCES = MappingProxyType(
             "The file is not the certificate of this receipt: it was changed, or the receipt is of another file.",
         ),
         "FILE_INTACT_PATH_BROKEN": (
-            "受領証の証明経路が台帳の記録につながりません。受領証が変えられています。",
-            "The receipt's proof does not lead to the batch it names: the receipt was changed.",
+            "受領証の証明経路がつながりません。受領証が途中で壊れたようです。受領証をもう一度お求めください。",
+            "The receipt does not fit together: it was damaged on the way. Ask for the receipt again.",
+        ),
+        "FILE_INTACT_NOTHING_PROVED": (
+            "ファイルはこの受領証のものではありませんが、受領証も台帳につながらないため、判断できません。受領証をもう一度お求めください。",
+            "The file is not the one of this receipt, and the receipt itself proves nothing: ask for the receipt again.",
+        ),
+        "FILE_INTACT_SIZE_DIFFERS": (
+            "受領証にあるファイルの大きさが違います。受領証が途中で壊れたようです。受領証をもう一度お求めください。",
+            "The size in the receipt is not the file's, whose content is right: the receipt was damaged. Ask for it again.",
         ),
         "SEALED_BY_ISSUER_HOLDS": (
             "{ja}のeシールが付されています。",
@@ -37,10 +45,6 @@ SENTENCES = MappingProxyType(
         "SEALED_BY_ISSUER_NOT_REGISTERED": (
             "発行者{issuer}は登録されていません。",
             "Issuer {issuer} is not registered.",
-        ),
-        "SEALED_BY_ISSUER_SETTLING": (
-            "記録されたばかりで、発行者の登録がまだ全参加機関に届いていません。少し待って再度お試しください。",
-            "It was anchored only just now and the members do not all have the issuer's key yet: try again in a moment.",
         ),
         "SEALED_BY_ISSUER_NOT_LEARNED": (
             "発行者の鍵を十分な数の参加機関から確認できませんでした。",
@@ -78,25 +82,57 @@ SENTENCES = MappingProxyType(
             "受領証にある発行者の登録の証明が、正しくつながりません。",
             "The receipt's proof of the issuer's registration does not hold.",
         ),
+        "SEALED_BY_ISSUER_KEY_ENDED": (
+            "eシールの鍵は、台帳に記録された時点（{at}）より前に、参加機関によって効力を失わされています。",
+            "The members have ended the seal's key from before the certificate was anchored ({at}).",
+        ),
+        "SEALED_BY_ISSUER_CERTIFICATE_ENDED": (
+            "信頼ポリシーは、台帳に記録された時点（{at}）ではこのeシールの証明書を認めていません。",
+            "The trust policy lets the certificate of the seal's key count at other times than {at} only.",
+        ),
+        "SEALED_BY_ISSUER_STANDING_NOT_PROVED": (
+            "受領証に、発行者の登録の現況の証明が含まれていません。最新の証明をお求めください。",
+            "The receipt does not prove how its issuer stands now: refresh it.",
+        ),
+        "SEALED_BY_ISSUER_STANDING_OLDER": (
+            "発行者の登録の現況の証明が、台帳の記録より古いものです。最新の証明をお求めください。",
+            "The proof of how its issuer stands is older than the record: refresh it.",
+        ),
+        "SEALED_BY_ISSUER_UNJUDGED": (
+            "台帳にある発行者{issuer}の登録が読み取れない形になっています。参加機関が直すまで判断できません。",
+            "What the ledger has of issuer {issuer} cannot be read: nobody can tell until the members have settled it.",
+        ),
+        "SEALED_BY_ISSUER_TYPE_NOT_ALLOWED": (
+            "発行者{issuer}は、種類{type}の証明書を発行できません。",
+            "Issuer {issuer} may not issue documents of the type {type}.",
+        ),
+        "SEALED_BY_ISSUER_OTHER_ISSUER": (
+            "発行者は{issuer}で、お尋ねの{demanded}ではありません。",
+            "Its issuer is {issuer}, not {demanded} as demanded.",
+        ),
+        "SEALED_BY_ISSUER_OTHER_TYPE": (
+            "証明書の種類は{type}で、お尋ねの{demanded}ではありません。",
+            "It is of the type {type}, not {demanded} as demanded.",
+        ),
         "SEALED_BY_ISSUER_NOT_PROVED": (
             "台帳に記録された日時が確認できないため、eシールの鍵の有効期間を判断できません。",
             "Without a confirmed record there is no telling whether the seal's key counted at the time.",
+        ),
+        "RECORDED_ON_LEDGER_NOT_BOUND": (
+            "受領証が台帳の記録につながらないため、記録を判断できません。受領証をもう一度お求めください。",
+            "The receipt does not lead to a record on the ledger: ask for the receipt again.",
         ),
         "RECORDED_ON_LEDGER_AGREED": (
             "台帳{ledger}に{at}に記録されています。",
             "It was recorded on ledger {ledger} at {at}.",
         ),
         "RECORDED_ON_LEDGER_DIFFERS": (
-            "台帳の記録が受領証の内容と異なります。",
-            "The ledger's record is not the one in the receipt.",
+            "台帳の記録が受領証の内容と異なります。受領証が途中で壊れたようです。受領証をもう一度お求めください。",
+            "The ledger's record is not the one in the receipt: the receipt was damaged. Ask for it again.",
         ),
         "RECORDED_ON_LEDGER_ABSENT": (
-            "台帳{ledger}に記録がありません。",
-            "There is no record of it on ledger {ledger}.",
-        ),
-        "RECORDED_ON_LEDGER_SETTLING": (
-            "記録されたばかりで、まだ全参加機関に届いていません。少し待って再度お試しください。",
-            "It was anchored only just now and has not reached the members yet: try again in a moment.",
+            "台帳{ledger}にまだ記録が見つかりません。少し待って再度お試しいただくか、受領証をもう一度お求めください。",
+            "The members know no record of it on ledger {ledger}: try again in a moment, or ask for the receipt again.",
         ),
         "RECORDED_ON_LEDGER_NOT_LEARNED": (
             "台帳の記録を十分な数の参加機関から確認できませんでした。",
@@ -177,6 +213,30 @@ SENTENCES = MappingProxyType(
         "CONFIRMED_BY_MEMBERS_FORKED": (
             "参加機関が、同じ大きさの異なる二つの台帳に署名しています。参加機関へご連絡ください。",
             "Members signed two different logs of the same size: tell the consortium, and keep the receipt.",
+        ),
+        "CONFIRMED_BY_MEMBERS_CLOCK_BEHIND": (
+            "このコンピューターの時計が遅れています。参加機関（{ignored_names_ja}）の署名は、この時計ではまだ来ていない時刻のものです。時計を合わせてから、もう一度お試しください。",
+            "This computer's clock is behind: members ({ignored_names_en}) signed at times that it has yet to reach. Set the clock and try again.",
+        ),
+        "CONFIRMED_BY_MEMBERS_NO_RULE": (
+            "署名された時刻について、お手元の信頼ポリシーに必要数の定めがありません。新しい信頼ポリシーが必要です。",
+            "The trust policy has no rule for the time of the signatures: get a newer policy.",
+        ),
+        "CONFIRMED_BY_MEMBERS_OLD_ANSWERS": (
+            "{n}機関中{count}機関しか、最近の台帳に基づいて回答しませんでした（必要数{quorum}）。",
+            "Only {count} of {n} members answered from a ledger of the last fifteen minutes ({quorum} are needed).",
+        ),
+        "STATUS_NOT_BOUND": (
+            "受領証が台帳の記録につながらないため、有効状態を判断できません。受領証をもう一度お求めください。",
+            "The receipt does not lead to a record on the ledger, so there is no telling whose status this is: ask for the receipt again.",
+        ),
+        "STATUS_UNJUDGED": (
+            "台帳にある有効状態が読み取れない形になっています。参加機関が直すまで判断できません。",
+            "What the ledger has of its status cannot be read: nobody can tell until the members have settled it.",
+        ),
+        "STATUS_SUSPENDED_THEN": (
+            "{as_of}の時点では一時停止中でしたが、その後はわかりません。接続できるときに、もう一度お確かめください。",
+            "It was suspended as of {as_of}, which may have ended since: ask again with a connection.",
         ),
         "STATUS_VALID": (
             "失効・停止の記録はありません。",
@@ -262,6 +322,22 @@ SENTENCES = MappingProxyType(
             "有効期間を過ぎています（{end}まで）。",
             "It has expired (it was valid until {end}).",
         ),
+        "WITHIN_VALIDITY_NOT_PROVED": (
+            "有効期間が台帳の記録で確認できません。受領証をもう一度お求めください。",
+            "Its validity is not proved by a record on the ledger: ask for the receipt again.",
+        ),
+        "WITHIN_VALIDITY_CLOCK_BEHIND": (
+            "有効期間は{start}からですが、このコンピューターの時計が遅れているため判断できません。",
+            "Its validity begins {start}, and this computer's clock is behind: set the clock and try again.",
+        ),
+        "WITHIN_VALIDITY_CLOCK_AHEAD": (
+            "有効期間は{end}までですが、このコンピューターの時計が進んでいるようで、判断できません。",
+            "It was valid until {end}, and this computer's clock seems to be ahead of the members': set the clock and try again.",
+        ),
+        "STATUS_FRESH_ENOUGH_LAXER": (
+            "有効状態は{as_of}時点（{old_ja}前）のもので、参加機関が定めた古さ（{limit_ja}）を超えていますが、ご指定により許容しました。",
+            "The status is as of {as_of}, {old} ago: older than the {limit} that the members allow, and accepted because you asked for it.",
+        ),
         "STATUS_FRESH_ENOUGH_ONLINE": (
             "有効状態は今、参加機関に照会したものです。",
             "The status was asked for just now.",
@@ -275,8 +351,8 @@ SENTENCES = MappingProxyType(
             "The status is as of {as_of}, {old} ago.",
         ),
         "STATUS_FRESH_ENOUGH_TOO_OLD": (
-            "有効状態は{as_of}時点（{old_ja}前）のもので、許容される古さ（{limit_ja}）を超えています。",
-            "The status is as of {as_of}, {old} ago: older than the {limit} that are allowed.",
+            "有効状態は{as_of}時点（{old_ja}前）のもので、許容される古さ（{limit_ja}）を超えています。接続できるときに、もう一度お確かめください。",
+            "The status is good as of {as_of}, {old} ago, and older than the {limit} that are allowed: ask again with a connection.",
         ),
         "STATUS_FRESH_ENOUGH_NOT_REFRESHED": (
             "参加機関に最新の有効状態を照会できませんでした。有効状態は{as_of}時点（{old_ja}前）のものです。",

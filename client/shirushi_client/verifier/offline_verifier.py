@@ -14,16 +14,17 @@ from functools import lru_cache
 from pathlib import Path
 
 from shirushi_client.hashing import FileDigest, digest_file
-from shirushi_client.verifier.offline_checks import Demand, run_offline_checks
+from shirushi_client.verifier.demand import NOTHING_ASKED, Demand
+from shirushi_client.verifier.offline_checks import run_offline_checks
 from shirushi_client.verifier.proved import EvidenceJudge, Judged, JudgedBatch, JudgedHead, Proof
 from shirushi_client.verifier.reading import read_receipt_of, receipt_if_valid
 from shirushi_client.verifier.report import EvidenceView, HeadView, MemberView, Mode, Report
 from shirushi_core.proofs.issuer import IssuerRecord
+from shirushi_core.proofs.log_evidence import deciding
 from shirushi_core.proofs.receipt import Receipt
 from shirushi_core.proofs.status import StatusRecord, effective_status
 from shirushi_core.proofs.trust_policy import PolicyIssuer, PolicyMember, TrustPolicy
-
-NOTHING_ASKED = Demand()
+from shirushi_core.proofs.unjudged import Mark
 
 
 class OfflineVerifier:
@@ -65,6 +66,7 @@ class OfflineVerifier:
             members=_members(judged.batch, _status_text(judged, record)),
             evidence=_evidence(judged.batch, mode),
             judged_at=at,
+            good_as_of=judged.batch.status_as_of,
         )
 
     def verify_or_raise(self, file: Path, receipt_file: Path, demand: Demand = NOTHING_ASKED) -> Receipt:
@@ -73,17 +75,19 @@ class OfflineVerifier:
 
 
 def _deciding_record(judged: Judged, at: int | None) -> StatusRecord | None:
-    if judged.statuses is None or judged.batch.status is None or not judged.batch.status.is_confirmed:
+    if judged.statuses is None or judged.batch.status_as_of is None:
         return None
     records = [
-        record if record is not None and (at is None or record.effective_at <= at) else None
+        record if isinstance(record, StatusRecord) and (at is None or record.effective_at <= at) else None
         for record in (judged.statuses.batch, judged.statuses.certificate)
     ]
     return effective_status(*records)
 
 
 def _status_text(judged: Judged, record: StatusRecord | None) -> str | None:
-    if judged.status is not Proof.HOLDS:
+    if judged.status is not Proof.HOLDS or judged.statuses is None:
+        return None
+    if isinstance(deciding(judged.statuses), Mark):
         return None
     return "valid" if record is None else record.status.value
 
@@ -99,15 +103,19 @@ def _issuer(batch: JudgedBatch) -> IssuerRecord | PolicyIssuer | None:
 @lru_cache(maxsize=256)
 def _evidence(batch: JudgedBatch, mode: Mode) -> EvidenceView:
     return EvidenceView(
-        mode, _head(batch.log), _head(batch.status), batch.policy.version, batch.policy.expires_at
+        mode,
+        _head(batch.log),
+        _head(batch.status, None if batch.status_entry is None else batch.status_entry.time),
+        batch.policy.version,
+        batch.policy.expires_at,
     )
 
 
-def _head(judged: JudgedHead | None) -> HeadView | None:
+def _head(judged: JudgedHead | None, time: int | None = None) -> HeadView | None:
     if judged is None:
         return None
     members = () if judged.confirmation is None else judged.confirmation.members
-    return HeadView(judged.head.checkpoint.size, judged.as_of, members)
+    return HeadView(judged.head.checkpoint.size, judged.as_of, members, time)
 
 
 @lru_cache(maxsize=256)

@@ -22,6 +22,8 @@ from shirushi_core.proofs.confirmation import (
     OtherLogError,
 )
 from shirushi_core.proofs.issuer import IssuerRecord
+from shirushi_core.proofs.issuer_standing import verify_standing
+from shirushi_core.proofs.log_entry import StatusEntry
 from shirushi_core.proofs.log_evidence import (
     Head,
     LogEvidence,
@@ -35,6 +37,7 @@ from shirushi_core.proofs.log_evidence import (
 from shirushi_core.proofs.merkle import ProofError
 from shirushi_core.proofs.receipt import Receipt
 from shirushi_core.proofs.trust_policy import TrustPolicy
+from shirushi_core.proofs.unjudged import Mark
 
 FINDINGS_KEPT = 1024
 """Findings about heads, batches and statuses that a verifier remembers."""
@@ -84,8 +87,9 @@ class JudgedBatch:
     """What the evidence of a batch's receipts proves, as of `now`; the same object for receipts that share their evidence.
 
     `log`, `status`: the heads. `logged`: that the anchor is under the log's head. `registered`: that the issuer's `record`, which
-    the anchor names, is there too. `status_root`: the status tree's root, None if it is not proved. `unchanged`: that nothing in
-    the batch was ever changed; otherwise each certificate's own proof says.
+    the anchor names, is there too. `status_entry`: the status tree's root and of when that is, None if it is not proved.
+    `standing`: that `newest` is what that tree says of the issuer. `unchanged`: that nothing in the batch was ever changed;
+    otherwise each certificate's own proof says.
     """
 
     policy: TrustPolicy
@@ -96,13 +100,41 @@ class JudgedBatch:
     record: IssuerRecord | None
     registered: Proof
     status: JudgedHead | None
-    status_root: bytes | None
+    status_entry: StatusEntry | None
+    standing: Proof
+    newest: IssuerRecord | Mark | None
     unchanged: bool
 
     @property
     def is_recorded(self) -> bool:
         """Whether a quorum confirms the anchor."""
         return self.logged is Proof.HOLDS and self.log is not None and self.log.is_confirmed
+
+    @property
+    def status_as_of(self) -> int | None:
+        """As of when the status is known (unix s): the smaller of what the log says and of what a quorum signed.
+
+        In a log by version 1 of the rules time does not stand; the anchor's own time is the newest that it shows.
+        """
+        signed = None if self.status is None else self.status.as_of
+        if signed is None or self.status_entry is None:
+            return None
+        if self.status_entry.time is not None:
+            return min(self.status_entry.time, signed)
+        return min(self.anchor.anchored_at, signed) if self.is_recorded else None
+
+    @property
+    def shows_slow_clock(self) -> bool:
+        """Whether a quorum's signatures show that the verifier's clock is behind."""
+        return any(
+            each is not None and each.confirmation is not None and each.confirmation.shows_slow_clock
+            for each in (self.log, self.status)
+        )
+
+    @property
+    def is_standing_needed(self) -> bool:
+        """Whether the log says how issuers stand, as it does since version 2 of the rules."""
+        return self.status_entry is None or self.status_entry.time is not None
 
     @property
     def is_forked(self) -> bool:
@@ -143,14 +175,14 @@ class EvidenceJudge:
         batch = self._batch(_Shared(receipt.anchor, receipt.log, receipt.status), now)
         if receipt.status is None:
             return Judged(batch, Proof.MISSING, None)
-        if batch.status_root is None:
+        if batch.status_entry is None:
             return Judged(batch, Proof.BROKEN, None)
         if batch.unchanged:
             return Judged(batch, Proof.HOLDS, _UNCHANGED)
         try:
             batch_id = receipt.anchor.statement.batch_id
             statuses = verify_certificate_statuses(
-                receipt.status.statuses, batch.status_root, batch_id, receipt.commitment
+                receipt.status.statuses, batch.status_entry.root, batch_id, receipt.commitment
             )
         except (ProofError, InvalidInputError):
             return Judged(batch, Proof.BROKEN, None)
@@ -166,7 +198,8 @@ class EvidenceJudge:
         head = status.head if status is not None else None
         if status is not None and head is None and log is not None:
             head = log.head
-        root = None if status is None or head is None else _status_root(status, head)
+        entry = None if status is None or head is None else _status_entry(status, head)
+        standing, newest = _standing(anchor, status, entry)
         return JudgedBatch(
             policy=self.policy,
             anchor=anchor,
@@ -176,10 +209,12 @@ class EvidenceJudge:
             record=None if log is None or log.issuer is None else log.issuer.record,
             registered=_registered(anchor, log),
             status=None if head is None else self._head(head, now),
-            status_root=root,
+            status_entry=entry,
+            standing=standing,
+            newest=newest,
             unchanged=status is not None
-            and root is not None
-            and _is_unchanged(status, root, anchor.statement.batch_id),
+            and entry is not None
+            and _is_unchanged(status, entry.root, anchor.statement.batch_id),
         )
 
     def _head(self, head: Head, now: int) -> JudgedHead:
@@ -248,11 +283,24 @@ def _registered(anchor: IssuanceAnchor, log: LogEvidence | None) -> Proof:
     return Proof.HOLDS
 
 
-def _status_root(status: StatusEvidence, head: Head) -> bytes | None:
+def _status_entry(status: StatusEvidence, head: Head) -> StatusEntry | None:
     try:
         return verify_status_entry(status.entry, head.checkpoint)
     except ProofError:
         return None
+
+
+def _standing(
+    anchor: IssuanceAnchor, status: StatusEvidence | None, entry: StatusEntry | None
+) -> tuple[Proof, IssuerRecord | Mark | None]:
+    if status is None or status.issuer is None:
+        return Proof.MISSING, None
+    if entry is None:
+        return Proof.BROKEN, None
+    try:
+        return Proof.HOLDS, verify_standing(status.issuer, entry.root, anchor.statement.issuer)
+    except (ProofError, InvalidInputError):
+        return Proof.BROKEN, None
 
 
 def _is_unchanged(status: StatusEvidence, root: bytes, batch_id: bytes) -> bool:

@@ -34,15 +34,24 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HeadView:
-    """A head of the log in a report: its size, as of when a quorum confirmed it (None: it did not), and who did."""
+    """A head of the log in a report: its size, as of when a quorum confirmed it (None: it did not), and who did.
+
+    `time`: the newest time that stands in the log up to there, None if that is not proved, or not looked at.
+    """
 
     size: int
     as_of: int | None
     members: tuple[str, ...]
+    time: int | None = None
 
     def to_json(self) -> dict[str, Json]:
         """Return the JSON form."""
-        return {"as_of": self.as_of, "members": list(self.members), "size": self.size}
+        return {
+            "as_of": self.as_of,
+            "members": list(self.members),
+            "size": self.size,
+            "time": self.time,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +115,7 @@ class Report:
     """What a verifier found about one file and its receipt.
 
     `status` is the deciding status record, None if valid; `judged_at` the time it is about: the verifier's clock, or a past date.
+    `good_as_of`: as of when the status is known (unix s), None if it is not.
     """
 
     file: str
@@ -118,18 +128,12 @@ class Report:
     members: tuple[MemberView, ...]
     evidence: EvidenceView
     judged_at: int
+    good_as_of: int | None
 
     @property
     def verdict(self) -> Verdict:
         """The one answer."""
         return decide(self.checks)
-
-    @property
-    def status_as_of(self) -> int | None:
-        """As of when the status is known: unix seconds; None if it is not."""
-        if self.evidence.mode is Mode.LEDGER:
-            return self.checked_at
-        return None if self.evidence.status is None else self.evidence.status.as_of
 
     @property
     def test(self) -> bool:
@@ -152,6 +156,7 @@ class Report:
             "evidence": self.evidence.to_json(),
             "file": self.file,
             "format": FORMAT,
+            "good_as_of": self.good_as_of,
             "issuer": {"id": statement.issuer, "name": name},
             "judged_at": self.judged_at,
             "ledger": statement.ledger,

@@ -20,17 +20,19 @@ from shirushi_core.proofs.seal_certificate import (
     verify_seal_chain,
 )
 from shirushi_core.proofs.trust_policy import PolicyIssuer, SealChain
+from shirushi_core.proofs.unjudged import Mark
 
 _NAME = CheckName.SEALED_BY_ISSUER
 
 
 def sealed_by_issuer(batch: JudgedBatch) -> Check:
-    """Judge the seal at the time it was anchored: by the issuer's record in the log, and by the policy's certificates.
+    """Judge the seal at the time it was anchored: by the issuer's records in the log, and by the policy's certificates.
 
-    Where the record is left out, as in compact receipts, the policy's certificates decide alone; where the policy names none for the
-    issuer, the record does.
+    Two records count: the one that the anchor names, and the newest, in which the members may have ended a key's window, also
+    backwards. Where the first is left out, as in compact receipts, the newest decides alone. Where the policy names no
+    certificates for the issuer, the records do.
     """
-    anchor, record = batch.anchor, batch.record
+    anchor, record = batch.anchor, _named_record(batch)
     known = batch.policy.issuer(anchor.statement.issuer)
     chains = () if known is None else tuple(each for each in known.seals if _is_of(each, anchor))
     key = None if record is None else _seal_key(record, anchor)
@@ -51,11 +53,43 @@ def sealed_by_issuer(batch: JudgedBatch) -> Check:
             return make_check(_NAME, Result.FAIL, "KEY_UNKNOWN", source="log", issuer=record.id)
         if record.key_at(KeyUse.SEAL, key.key_id, anchor.anchored_at) is None:
             return make_check(_NAME, Result.FAIL, "KEY_OUT_OF_WINDOW", source="log", at=at)
-    return _certified(batch, known, chains)
+        if record.sequence == anchor.issuer_sequence and not record.may_issue(anchor.statement.document_type):
+            texts = {"issuer": record.id, "type": anchor.statement.document_type}
+            return make_check(_NAME, Result.FAIL, "TYPE_NOT_ALLOWED", source="log", **texts)
+    return _now_ended(batch) or _certified(batch, record, known, chains)
 
 
-def _certified(batch: JudgedBatch, known: PolicyIssuer | None, chains: tuple[SealChain, ...]) -> Check:
-    anchor, record = batch.anchor, batch.record
+def _named_record(batch: JudgedBatch) -> IssuerRecord | None:
+    """Return the record that the anchor names, or the newest, which keeps all keys, where a receipt leaves that one out."""
+    if batch.record is not None:
+        return batch.record
+    return batch.newest if isinstance(batch.newest, IssuerRecord) and batch.status_as_of is not None else None
+
+
+def _now_ended(batch: JudgedBatch) -> Check | None:
+    """Return the check of a seal whose key counts no more for that time by the issuer's newest record, None if it does."""
+    anchor, newest = batch.anchor, batch.newest
+    if not batch.is_standing_needed:
+        return None
+    if batch.standing is not Proof.HOLDS or newest is None or batch.status_as_of is None:
+        return make_check(_NAME, Result.UNKNOWN, "STANDING_NOT_PROVED", source="receipt")
+    if isinstance(newest, Mark):
+        return make_check(_NAME, Result.UNKNOWN, "UNJUDGED", source="log", issuer=anchor.statement.issuer)
+    if newest.sequence < anchor.issuer_sequence:
+        return make_check(_NAME, Result.UNKNOWN, "STANDING_OLDER", source="receipt")
+    if newest.key_at(KeyUse.SEAL, anchor.seal.key_id, anchor.anchored_at) is None:
+        at = time_text(anchor.anchored_at)
+        return make_check(_NAME, Result.FAIL, "KEY_ENDED", source="log", at=at)
+    return None
+
+
+def _certified(
+    batch: JudgedBatch,
+    record: IssuerRecord | None,
+    known: PolicyIssuer | None,
+    chains: tuple[SealChain, ...],
+) -> Check:
+    anchor = batch.anchor
     issuer = anchor.statement.issuer
     if known is None or not known.seals:
         if record is None:
@@ -68,7 +102,11 @@ def _certified(batch: JudgedBatch, known: PolicyIssuer | None, chains: tuple[Sea
             return make_check(
                 _NAME, Result.UNKNOWN, "CERTIFICATE_NOT_KNOWN", source="configuration", issuer=issuer
             )
-        return make_check(_NAME, Result.FAIL, "NOT_CERTIFIED", source="configuration", issuer=issuer)
+        return make_check(_NAME, Result.UNKNOWN, "NOT_CERTIFIED", source="configuration", issuer=issuer)
+    if not any(each.window.holds(anchor.anchored_at) for each in chains):
+        # The members said so together, as they do of a key that was stolen.
+        at = time_text(anchor.anchored_at)
+        return make_check(_NAME, Result.FAIL, "CERTIFICATE_ENDED", source="configuration", at=at)
     reason = ""
     for each in chains:
         reason = _weakness(each, anchor.anchored_at)
@@ -78,7 +116,7 @@ def _certified(batch: JudgedBatch, known: PolicyIssuer | None, chains: tuple[Sea
             return make_check(_NAME, Result.PASS, code, source="log", ja=ja, en=en)
     at = time_text(anchor.anchored_at)
     return make_check(
-        _NAME, Result.FAIL, "CERTIFICATE_NOT_GOOD", source="configuration", at=at, reason=reason
+        _NAME, Result.UNKNOWN, "CERTIFICATE_NOT_GOOD", source="configuration", at=at, reason=reason
     )
 
 

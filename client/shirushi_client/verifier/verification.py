@@ -149,7 +149,7 @@ class Verification:
                 raise
             return otherwise
         return await self._ledger.verify_digest(
-            certificate.digest, certificate.receipt, name=certificate.name, at=self._plan.at
+            certificate.digest, certificate.receipt, self._plan.demand, name=certificate.name
         )
 
 

@@ -5,16 +5,13 @@ Pure: what was asked for and what there is to work with go in, a plan comes out;
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from shirushi_client.verifier.offline_checks import Demand, Refreshing
+from shirushi_client.verifier.demand import NOTHING_ASKED, Demand, Refreshing
 from shirushi_client.verifier.report import Report
 from shirushi_core.errors import ShirushiError
 from shirushi_core.proofs.report import CheckName, Result, Verdict
-
-REFRESHED_SECONDS = 180
-"""How old evidence may be that was had just now: members sign the newest head again once a minute."""
 
 _PASSING = frozenset({"STATUS_SUSPENDED", "STATUS_BATCH_SUSPENDED"})
 """Codes of failures that newer evidence may take back."""
@@ -34,7 +31,10 @@ class When(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What was asked for. `max_age` in seconds, `at` in unix seconds; `policy_named`: a trust policy was named for this."""
+    """What was asked for. `max_age` in seconds, `at` in unix seconds; `policy_named`: a trust policy was named for this.
+
+    `issuer`, `document_type`: whose certificate and what it has to be, None for any.
+    """
 
     offline: bool = False
     online: bool = False
@@ -42,6 +42,13 @@ class Wishes:
     max_age: int | None = None
     at: int | None = None
     policy_named: bool = False
+    issuer: str | None = None
+    document_type: str | None = None
+
+    @property
+    def demand(self) -> Demand:
+        """What is asked of a certificate and its evidence."""
+        return Demand(self.max_age, self.at, issuer=self.issuer, document_type=self.document_type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +64,13 @@ class Means:
 class Plan:
     """What is done for each certificate, in this order: judge its evidence, refresh it, ask the ledger.
 
-    `must_refresh`: without newer evidence nothing can be confirmed.
+    `demand` is what is asked of the receipt's own evidence; `must_refresh`: without newer evidence nothing can be confirmed.
     """
 
     refresh: When
     must_refresh: bool
     ledger: When
-    max_age: int | None = None
-    at: int | None = None
-
-    @property
-    def demand(self) -> Demand:
-        """What is asked of the receipt's own evidence."""
-        return Demand(self.max_age, self.at)
+    demand: Demand = NOTHING_ASKED
 
 
 def make_plan(wishes: Wishes, means: Means) -> Plan:
@@ -86,20 +87,20 @@ def make_plan(wishes: Wishes, means: Means) -> Plan:
     if wishes.ledger or not means.policy:
         if wishes.offline or wishes.online or wishes.max_age is not None:
             raise PlanError("there is no trust policy to judge evidence by: name one with --policy")
-        return Plan(When.NEVER, False, When.ALWAYS, at=wishes.at)
+        return Plan(When.NEVER, False, When.ALWAYS, wishes.demand)
     if wishes.offline:
-        return Plan(When.NEVER, False, When.NEVER, wishes.max_age, wishes.at)
+        return Plan(When.NEVER, False, When.NEVER, wishes.demand)
     if wishes.online:
         if not means.witnesses:
             raise PlanError(
                 "the trust policy names no witnesses to ask: get a newer one, or leave --online out"
             )
-        return Plan(When.ALWAYS, True, When.NEVER, wishes.max_age, wishes.at)
+        return Plan(When.ALWAYS, True, When.NEVER, wishes.demand)
     only_if_needed = wishes.policy_named or wishes.max_age is not None
     refresh = When.IF_NEEDED if only_if_needed else When.ALWAYS
     # Peers are believed by the connection file, not by the policy: who names a policy means that one.
     ledger = When.IF_NEEDED if means.peers and not wishes.policy_named else When.NEVER
-    return Plan(refresh if means.witnesses else When.NEVER, False, ledger, wishes.max_age, wishes.at)
+    return Plan(refresh if means.witnesses else When.NEVER, False, ledger, wishes.demand)
 
 
 def wants_refresh(plan: Plan, report: Report) -> bool:
@@ -119,20 +120,19 @@ def wants_ledger(plan: Plan, report: Report) -> bool:
 
 def demand_refreshed(plan: Plan) -> Demand:
     """Return what is asked of evidence that was had just now."""
-    limit = REFRESHED_SECONDS if plan.max_age is None else max(plan.max_age, REFRESHED_SECONDS)
-    return Demand(limit, plan.at, Refreshing.DONE)
+    return replace(plan.demand, refreshing=Refreshing.DONE)
 
 
 def demand_not_refreshed(plan: Plan) -> Demand:
     """Return what is asked of a receipt's own evidence where no newer could be had."""
     refreshing = Refreshing.FAILED_AND_NEEDED if plan.must_refresh else Refreshing.FAILED
-    return Demand(plan.max_age, plan.at, refreshing)
+    return replace(plan.demand, refreshing=refreshing)
 
 
 def takes_as_refreshed(plan: Plan, report: Report) -> bool:
     """Say whether a report on evidence had just now stands; where the newest there is is old, nothing newer could be had."""
     stale = any(check.code == "STATUS_FRESH_ENOUGH_TOO_OLD" for check in report.checks)
-    return not stale or plan.must_refresh or plan.max_age is not None
+    return not stale or plan.must_refresh or plan.demand.max_age is not None
 
 
 def _is_settled(report: Report) -> bool:

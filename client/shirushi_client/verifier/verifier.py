@@ -15,6 +15,7 @@ from shirushi_client.hashing import FileDigest, digest_file
 from shirushi_client.member_contract import MemberContract
 from shirushi_client.verifier.agreement import Agreed
 from shirushi_client.verifier.checks import Evidence, Trust, knows_ledger, run_checks
+from shirushi_client.verifier.demand import NOTHING_ASKED, Demand
 from shirushi_client.verifier.evidence import MemberAnswers, Silence, ask_members
 from shirushi_client.verifier.reading import (
     CannotConfirmError,
@@ -58,31 +59,33 @@ class Verifier:
         self._members = members
         self._clock = clock
 
-    async def verify(self, file: Path, receipt_file: Path, *, at: int | None = None) -> Report:
-        """Verify a file with its receipt file; raises CertificateFileError, ReceiptFileError.
-
-        `at`: a past time (unix seconds) to judge the certificate at, instead of now.
-        """
+    async def verify(self, file: Path, receipt_file: Path, demand: Demand = NOTHING_ASKED) -> Report:
+        """Verify a file with its receipt file; raises CertificateFileError, ReceiptFileError."""
         receipt = await asyncio.to_thread(read_receipt, receipt_file)
         digest = await asyncio.to_thread(digest_file, str(file), follow_links=True)
-        return await self.verify_digest(digest, receipt, name=file.name, at=at)
+        return await self.verify_digest(digest, receipt, demand, name=file.name)
 
     async def verify_digest(
-        self, digest: FileDigest, receipt: Receipt, *, name: str = "", at: int | None = None
+        self, digest: FileDigest, receipt: Receipt, demand: Demand = NOTHING_ASKED, *, name: str = ""
     ) -> Report:
         """Verify a certificate whose digest is known; `name` is what the report calls it."""
         statement = receipt.anchor.statement
         asked = self._members if knows_ledger(receipt, self._trust) else ()
         answers = await ask_members(
-            asked, batch_id=statement.batch_id, commitment=receipt.commitment, issuer=statement.issuer, at=at
+            asked,
+            batch_id=statement.batch_id,
+            commitment=receipt.commitment,
+            issuer=statement.issuer,
+            at=demand.at,
         )
-        evidence, now = Evidence.of(answers, self._trust), int(self._clock())
+        now = int(self._clock())
+        evidence = Evidence.of(answers, self._trust, now)
         said = {answer.member: answer for answer in answers}
         return Report(
             file=name,
             receipt=receipt,
             checked_at=now,
-            checks=tuple(run_checks(receipt, digest, evidence, self._trust, now, at)),
+            checks=tuple(run_checks(receipt, digest, evidence, self._trust, now, demand)),
             status=evidence.status,
             issuer=evidence.issuer.answer if isinstance(evidence.issuer, Agreed) else None,
             quorum=self._trust.quorum,
@@ -90,12 +93,15 @@ class Verifier:
                 _view(member, said.get(member.id), evidence) for member in self._consortium.members
             ),
             evidence=EvidenceView(Mode.LEDGER),
-            judged_at=now if at is None else at,
+            judged_at=now if demand.at is None else demand.at,
+            good_as_of=evidence.as_of,
         )
 
-    async def verify_or_raise(self, file: Path, receipt_file: Path, *, at: int | None = None) -> Receipt:
+    async def verify_or_raise(
+        self, file: Path, receipt_file: Path, demand: Demand = NOTHING_ASKED
+    ) -> Receipt:
         """Return the receipt of a valid certificate; raises NotValidError, CannotConfirmError, or as `verify` does."""
-        return receipt_if_valid(await self.verify(file, receipt_file, at=at))
+        return receipt_if_valid(await self.verify(file, receipt_file, demand))
 
 
 def _view(member: Member, said: MemberAnswers | None, evidence: Evidence) -> MemberView:

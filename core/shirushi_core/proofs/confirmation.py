@@ -49,13 +49,15 @@ class TooFewError(ConfirmationError):
 class Confirmation:
     """Who confirmed a head. `times`: member id → newest time (unix s); `quorum`: how many the policy asks for then.
 
-    `not_counted` says, by member, why a signature that holds counts for nothing.
+    `not_counted` says, by member, why a signature that holds counts for nothing. `quorum` is more than there are members if the
+    policy has no rule for the time. `ahead`: members whose signatures are of a time that the verifier's clock has yet to reach.
     """
 
     checkpoint: Checkpoint
     times: Mapping[str, int]
     quorum: int
     not_counted: Mapping[str, str]
+    ahead: frozenset[str] = frozenset()
 
     @property
     def members(self) -> tuple[str, ...]:
@@ -66,6 +68,11 @@ class Confirmation:
     def is_enough(self) -> bool:
         """Whether they are a quorum."""
         return len(self.times) >= self.quorum
+
+    @property
+    def shows_slow_clock(self) -> bool:
+        """Whether a quorum of members say that it is later than the verifier's clock has it."""
+        return len(self.ahead) >= self.quorum
 
     @property
     def as_of(self) -> int | None:
@@ -101,26 +108,51 @@ class HeadVerifier:
         was signed outside the windows of member and key, or more than CLOCK_TOLERANCE ahead, is not counted.
         """
         times: dict[str, int] = {}
+        ahead: dict[str, int] = {}
         not_counted: dict[str, str] = {}
         for known, at in self._signatures(head):
             member = known.member
-            if at > now + CLOCK_TOLERANCE:
-                not_counted[member.id] = f"its signature is of {at - now} s from now"
-            elif not member.window.holds(at):
+            if not member.window.holds(at):
                 not_counted[member.id] = "it was no member when it signed"
             elif not known.key.window.holds(at):
                 not_counted[member.id] = "its key was out of its window when it signed"
+            elif at > now + CLOCK_TOLERANCE:
+                not_counted[member.id] = f"its signature is of {at - now} s from now"
+                ahead[member.id] = max(at, ahead.get(member.id, at))
             else:
                 times[member.id] = max(at, times.get(member.id, at))
-        needed = [self.policy.quorum_at(at) for at in times.values()] or [self.policy.quorum_at(now)]
-        # Without a rule for some time, nobody knows how many would be enough: more than there are.
-        quorum = max(len(self.policy.members) + 1 if each is None else each for each in needed)
+        quorum, enough = self._quorum(times)
+        if enough is None:
+            # Nobody counts, or not enough do: how many it takes is said by the rule of the times that there are.
+            quorum = max(self._rule(at) for at in (times or ahead or {"": now}).values())
+        else:
+            not_counted |= dict.fromkeys(times.keys() - enough, "a rule for more members held when it signed")
+            times = {member: times[member] for member in times if member in enough}
         return Confirmation(
             head.checkpoint,
             times,
             quorum,
             {each: why for each, why in not_counted.items() if each not in times},
+            frozenset(ahead),
         )
+
+    def _quorum(self, times: Mapping[str, int]) -> tuple[int, frozenset[str] | None]:
+        """Return the smallest quorum that is there, and its members; None without one.
+
+        Members are a quorum if they are as many as each rule asks for that held when one of them signed. So a member that dates
+        its signature into the time of a stricter rule takes itself away, and not the others.
+        """
+        rules = {member: self._rule(at) for member, at in times.items()}
+        for quorum in sorted(set(rules.values())):
+            members = frozenset(member for member, rule in rules.items() if rule <= quorum)
+            if len(members) >= quorum:
+                return quorum, members
+        return 0, None
+
+    def _rule(self, at: int) -> int:
+        """Return how many had to agree at a time; without a rule, nobody knows how many would be enough: more than there are."""
+        quorum = self.policy.quorum_at(at)
+        return len(self.policy.members) + 1 if quorum is None else quorum
 
     def verify(self, head: Head, now: int) -> Confirmation:
         """Return the confirmation of a head that a quorum confirmed; raises ConfirmationError."""

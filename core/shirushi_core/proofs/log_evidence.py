@@ -27,7 +27,7 @@ from shirushi_core.proofs.log_entry import StatusEntry, issuance_entry, issuer_e
 from shirushi_core.proofs.merkle import ProofError
 from shirushi_core.proofs.note import MAX_NOTE_BYTES, SignedNote
 from shirushi_core.proofs.quorum import QuorumCertificate
-from shirushi_core.proofs.status import StatusRecord
+from shirushi_core.proofs.status import StatusRecord, effective_status
 from shirushi_core.proofs.unjudged import Mark, is_mark
 
 MAX_PATH = 53
@@ -245,10 +245,15 @@ class ProvedStatuses:
     batch: StatusRecord | Mark | None
     certificate: StatusRecord | Mark | None
 
-    @property
-    def marks(self) -> tuple[Mark, ...]:
-        """The marks among them: where there is one, nobody knows the status."""
-        return tuple(each for each in (self.batch, self.certificate) if isinstance(each, Mark))
+
+def deciding(statuses: CertificateStatuses | ProvedStatuses) -> StatusRecord | Mark | None:
+    """Return the record that decides, None if the certificate is valid; or a mark, for where there is one nobody knows."""
+    batch, certificate = statuses.batch, statuses.certificate
+    if isinstance(batch, Mark):
+        return batch
+    if isinstance(certificate, Mark):
+        return certificate
+    return effective_status(batch, certificate)
 
 
 def read_status(value: Json) -> StatusRecord | Mark | None:
@@ -270,12 +275,12 @@ def verify_registered(issuer: RegisteredIssuer, checkpoint: Checkpoint) -> Issue
     return issuer.record
 
 
-def verify_status_entry(proof: StatusEntryProof, checkpoint: Checkpoint) -> bytes:
-    """Return the status tree's root as of a checkpoint; raises ProofError."""
+def verify_status_entry(proof: StatusEntryProof, checkpoint: Checkpoint) -> StatusEntry:
+    """Return the status entry that a checkpoint ends with; raises ProofError."""
     if checkpoint.size == 0:
         raise ProofError("status entry: the log is empty")
     _verify(proof.entry.to_bytes(), Inclusion(checkpoint.size - 1, proof.path), checkpoint)
-    return proof.entry.root
+    return proof.entry
 
 
 def verify_certificate_statuses(
