@@ -14,7 +14,6 @@ from shirushi_core.fabric.channel_config import BatchParameters
 from shirushi_network.topology import AnchorsDefinition, FirstIssuer, Topology, default_topology
 from shirushi_network.topology_file import parse_topology, read_topology, render_topology, write_topology
 
-
 TYPES = '"income-certificate", "residence", "tax-notice"'
 
 
