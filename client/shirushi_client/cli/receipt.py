@@ -16,6 +16,7 @@ from shirushi_client.receipt_export import qr_code, tlog_proof_of
 from shirushi_core.proofs.compact import to_compact
 from shirushi_core.proofs.log_evidence import Head, deciding
 from shirushi_core.proofs.receipt import Receipt
+from shirushi_core.proofs.unjudged import Mark
 
 QR_KINDS = ("svg", "png")
 

@@ -27,7 +27,12 @@ def confirmed_by_members(batch: JudgedBatch) -> Check:
     for confirmation in confirmations:
         if confirmation.shows_slow_clock and not confirmation.is_enough:
             return make_check(
-                _NAME, Result.UNKNOWN, "CLOCK_BEHIND", source="log", **_said(policy, confirmation)
+                _NAME,
+                Result.UNKNOWN,
+                "CLOCK_BEHIND",
+                source="log",
+                age_seconds=None,
+                **_said(policy, confirmation),
             )
         if confirmation.quorum > len(policy.members):
             return make_check(_NAME, Result.UNKNOWN, "NO_RULE", source="configuration")

@@ -66,10 +66,10 @@ def demanded(statement: BatchStatement, demand: Demand) -> Check | None:
     name = CheckName.SEALED_BY_ISSUER
     if demand.issuer not in (None, statement.issuer):
         wanted = {"issuer": statement.issuer, "demanded": demand.issuer or ""}
-        return make_check(name, Result.FAIL, "OTHER_ISSUER", source="receipt", **wanted)
+        return make_check(name, Result.FAIL, "OTHER_ISSUER", source="receipt", age_seconds=None, **wanted)
     if demand.document_type not in (None, statement.document_type):
         types = {"type": statement.document_type, "demanded": demand.document_type or ""}
-        return make_check(name, Result.FAIL, "OTHER_TYPE", source="receipt", **types)
+        return make_check(name, Result.FAIL, "OTHER_TYPE", source="receipt", age_seconds=None, **types)
     return None
 
 

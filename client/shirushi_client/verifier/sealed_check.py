@@ -55,7 +55,7 @@ def sealed_by_issuer(batch: JudgedBatch) -> Check:
             return make_check(_NAME, Result.FAIL, "KEY_OUT_OF_WINDOW", source="log", at=at)
         if record.sequence == anchor.issuer_sequence and not record.may_issue(anchor.statement.document_type):
             texts = {"issuer": record.id, "type": anchor.statement.document_type}
-            return make_check(_NAME, Result.FAIL, "TYPE_NOT_ALLOWED", source="log", **texts)
+            return make_check(_NAME, Result.FAIL, "TYPE_NOT_ALLOWED", source="log", age_seconds=None, **texts)
     return _now_ended(batch) or _certified(batch, record, known, chains)
 
 
