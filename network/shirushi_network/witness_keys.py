@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from shirushi_client.whole_files import sync_folder
 from shirushi_core.errors import InvalidInputError
 from shirushi_core.proofs import bls
 from shirushi_core.proofs.checkpoint import cosigner_key, log_key, origin_of
@@ -36,7 +37,6 @@ from shirushi_network.certificates import CLOCK_SKEW, Period
 from shirushi_network.member_files import (
     MemberKeysError,
     read_file,
-    sync_folder,
     sync_tree,
     write_private,
 )
