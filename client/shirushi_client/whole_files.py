@@ -17,12 +17,16 @@ _SUFFIX = ".partial"
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def write_whole(path: str | Path, data: bytes, *, mode: int = 0o666, durable: bool = True) -> None:
+def write_whole(
+    path: str | Path, data: bytes, *, mode: int = 0o666, durable: bool = True, again: bool = False
+) -> None:
     """Put a file in its place, also in place of a link there; raises OSError and leaves what was there.
 
-    `mode` is subject to the umask. `durable`: the file and its place in the folder are on disk when this returns.
+    `mode` is subject to the umask. `durable`: the file and its place in the folder are on disk when this returns. `again`: it is
+    a file that a next run writes again after a crash, and what the crash left beside it has to be gone then; the name beside it
+    is always the same, and what lies there, a link too, is removed first. One process at a time then.
     """
-    with _taking_the_place_of(os.fspath(path), mode, durable) as descriptor:
+    with _taking_the_place_of(os.fspath(path), mode, durable, again=again) as descriptor:
         written = os.write(descriptor, data)
         while written < len(data):
             written += os.write(descriptor, data[written:])
@@ -39,10 +43,16 @@ def whole_file(path: str | Path, *, mode: int = 0o666, durable: bool = True) -> 
 
 
 @contextmanager
-def _taking_the_place_of(path: str, mode: int, durable: bool) -> Iterator[int]:
-    folder, slash, _ = path.rpartition("/")
-    beside = f"{folder}{slash}.{os.urandom(12).hex()}{_SUFFIX}"
-    descriptor = os.open(beside, _NEW, mode)
+def _taking_the_place_of(path: str, mode: int, durable: bool, *, again: bool = False) -> Iterator[int]:
+    folder, slash, name = path.rpartition("/")
+    beside = f"{folder}{slash}.{name if again else os.urandom(12).hex()}{_SUFFIX}"
+    try:
+        descriptor = os.open(beside, _NEW, mode)
+    except FileExistsError:
+        if not again:
+            raise
+        os.unlink(beside)  # noqa: PTH108 (as it was named)
+        descriptor = os.open(beside, _NEW, mode)
     try:
         try:
             yield descriptor

@@ -40,6 +40,10 @@ WRITERS: dict[str, Callable[[Path], None]] = {
 }
 
 
+AGAIN = ("receipt", "book")
+"""Written again by the next run after a crash, which has to find what the crash left."""
+
+
 @pytest.fixture(params=WRITERS)
 def write(request: pytest.FixtureRequest) -> Callable[[Path], None]:
     return WRITERS[request.param]
@@ -61,15 +65,16 @@ def test_a_link_planted_under_every_name_that_was_ever_used_is_not_followed(
     assert not target.is_symlink()
 
 
+@pytest.mark.parametrize("name", [name for name in WRITERS if name not in AGAIN])
 def test_a_link_under_the_very_name_is_an_error_and_not_followed(
-    write: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     victim, target = tmp_path / "victim", tmp_path / "out" / "file.json"
     target.parent.mkdir()
     monkeypatch.setattr(whole_files.os, "urandom", bytes)
     (target.parent / f".{bytes(12).hex()}.partial").symlink_to(victim)
     with pytest.raises(Exception, match=r"(?i)exists"):
-        write(target)
+        WRITERS[name](target)
     assert not victim.exists()
     assert not target.exists()
 

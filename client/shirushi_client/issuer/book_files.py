@@ -26,7 +26,7 @@ def write_book(path: str, data: bytes, *, anew: bool = False) -> None:
     if not anew and _is_there(path, data):
         return
     try:
-        write_whole(path, data, mode=0o600)
+        write_whole(path, data, mode=0o600, again=True)
     except OSError as error:
         raise ReceiptWriteError(f"the receipt book {path} cannot be written: {error.strerror}") from error
 

@@ -29,7 +29,7 @@ def make_folder(folder: Path) -> None:
 def write_receipt(path: str, data: bytes) -> None:
     """Write a receipt file: a temporary file in the same folder, then renamed; raises ReceiptWriteError."""
     try:
-        write_whole(path, data, durable=False)
+        write_whole(path, data, durable=False, again=True)
     except OSError as error:
         raise ReceiptWriteError(f"the receipt {path} cannot be written: {error.strerror}") from error
 
