@@ -13,6 +13,7 @@ from pathlib import Path
 from shirushi_core.errors import InvalidInputError, ShirushiError
 from shirushi_core.proofs import fields
 from shirushi_core.proofs.canonical import Json, decode
+from shirushi_core.proofs.names import MAX_URL, check_https, check_name
 
 FORMAT = "shirushi/connection/v1"
 FILE_NAME = "consortium.json"
@@ -131,8 +132,8 @@ def _member(value: Mapping[str, Json], folder: Path) -> Member:
             fields.a_text(value["msp_id"], "connection file: member: msp_id"),
             "connection file: member: msp_id",
         ),
-        name_ja=fields.a_text(name["ja"], "connection file: member: name.ja"),
-        name_en=fields.a_text(name["en"], "connection file: member: name.en"),
+        name_ja=_name(name["ja"], "name.ja"),
+        name_en=_name(name["en"], "name.en"),
         peer=fields.a_text(value["peer"], "connection file: member: peer"),
         tls_root=folder / fields.a_text(value["tls_root"], "connection file: member: tls_root", high=1024),
         tls_name=None if tls_name is None else fields.a_text(tls_name, "connection file: member: tls_name"),
@@ -140,10 +141,13 @@ def _member(value: Mapping[str, Json], folder: Path) -> Member:
     )
 
 
+def _name(value: Json, what: str) -> str:
+    where = f"connection file: member: {what}"
+    return check_name(fields.a_text(value, where), where)
+
+
 def _witness(value: Json, folder: Path) -> Witness:
     where = "connection file: member: witness"
     members = fields.an_object(value, where, _WITNESS_FIELDS, others=True)
-    url = fields.a_text(members["url"], f"{where}: url", high=1024)
-    if not url.startswith("https://"):
-        raise fields.unexpected(f"{where}: url", "an https address", url)
+    url = check_https(fields.a_text(members["url"], f"{where}: url", high=MAX_URL), f"{where}: url")
     return Witness(url, folder / fields.a_text(members["tls_root"], f"{where}: tls_root", high=1024))

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from shirushi_core.errors import InvalidInputError
 from shirushi_core.proofs.bls import BlsError
-from shirushi_core.proofs.checkpoint import Checkpoint
+from shirushi_core.proofs.checkpoint import Checkpoint, verify_cosignature, verify_log_signature
 from shirushi_core.proofs.confirmation import Confirmation, HeadVerifier
 from shirushi_core.proofs.log_evidence import Head
-from shirushi_core.proofs.note import NoteSignature, SignedNote
+from shirushi_core.proofs.note import ED25519, NoteError, NoteSignature, SignedNote, VerifierKey
 from shirushi_core.proofs.quorum import QuorumCertificate, combine, read_share
 from shirushi_core.proofs.trust_policy import KeyUse
 
@@ -48,10 +48,13 @@ class HeadSignatures:
         share: tuple[int, bytes] | None = None
         for key in member.keys if member is not None else ():
             verifier = policy.verifier_key(member, key) if member is not None else None
-            for line in note.of(verifier) if verifier is not None else ():
-                if key.use is KeyUse.BLS and verifier is not None:
+            if verifier is None:
+                continue
+            for line in note.of(verifier):
+                if key.use is KeyUse.BLS:
                     share = read_share(line, verifier)
-                else:
+                elif _holds(checkpoint, line, verifier) or key.use not in lines:
+                    # One that does not hold is kept only where there is none that does, to be refused below.
                     lines[key.use] = line
         if KeyUse.COSIGNER not in lines:
             raise InvalidInputError("its checkpoint is not cosigned by it")
@@ -112,6 +115,17 @@ class HeadSignatures:
         except BlsError:
             return None
         return certificate if len(certificate.signers) >= self.quorum else None
+
+
+def _holds(checkpoint: Checkpoint, line: NoteSignature, verifier: VerifierKey) -> bool:
+    try:
+        if verifier.kind == ED25519:
+            verify_log_signature(checkpoint, line, verifier)
+        else:
+            verify_cosignature(checkpoint, line, verifier)
+    except NoteError:
+        return False
+    return True
 
 
 def _note(signed: _Signed) -> SignedNote:

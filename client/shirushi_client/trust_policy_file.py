@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
+from shirushi_client.whole_files import write_whole
 from shirushi_core.errors import InvalidInputError, ShirushiError
 from shirushi_core.proofs.policy_update import (
     MAX_POLICY_BYTES,
@@ -32,23 +32,13 @@ def install_update(present: Path, update: Path, now: float) -> TrustPolicy:
     policy = verify_update(old.policy, new, int(now))
     try:
         kept = present.with_name(f"{present.stem}.v{old.policy.version}{present.suffix}")
-        _write(kept, old.to_bytes())
-        _write(present, new.to_bytes())
+        write_whole(kept, old.to_bytes())
+        write_whole(present, new.to_bytes())
     except OSError as error:
         raise TrustPolicyFileError(
             f"the trust policy {present} cannot be written: {(error.strerror or 'error').lower()}"
         ) from error
     return policy
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all, and for good."""
-    temporary = path.with_name(f".{path.name}.partial")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
 
 
 def read_signed_policy(path: Path, now: float | None = None) -> SignedPolicy:

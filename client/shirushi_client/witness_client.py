@@ -19,7 +19,7 @@ from shirushi_core.proofs.log_evidence import MAX_PATH
 from shirushi_core.proofs.merkle import HASH_SIZE
 from shirushi_core.proofs.note import MAX_NOTE_BYTES, SignedNote
 from shirushi_core.proofs.tiles import MAX_BUNDLE_BYTES, Tile, entries_path
-from shirushi_core.proofs.trust_policy import PolicyMember, TrustPolicy
+from shirushi_core.proofs.trust_policy import TrustPolicy, WitnessAddress
 from shirushi_core.proofs.witness_protocol import (
     MAX_ANSWER_BYTES,
     MAX_WAIT_SECONDS,
@@ -149,6 +149,17 @@ async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
     return b"".join(parts)
 
 
+class UnusableWitness(WitnessClient):
+    """A witness that cannot be asked, for what the policy says about it cannot be used: it costs its own member only."""
+
+    def __init__(self, member_id: str, url: str, session: aiohttp.ClientSession, reason: str) -> None:
+        super().__init__(member_id, url, session)
+        self._reason = reason
+
+    async def _ask(self, method: str, path: str, body: bytes | None, limit: int, wait: int) -> bytes:
+        raise self._error(f"cannot be asked: {self._reason}")
+
+
 @asynccontextmanager
 async def open_witnesses(policy: TrustPolicy, now: int) -> AsyncIterator[list[WitnessClient]]:
     """Open the witnesses of those who are members now and have an address in the policy."""
@@ -156,20 +167,18 @@ async def open_witnesses(policy: TrustPolicy, now: int) -> AsyncIterator[list[Wi
         witnesses = []
         for member in policy.members_at(now):
             if member.witness is not None:
-                connector = aiohttp.TCPConnector(ssl=_tls(member))
-                session = await stack.enter_async_context(
-                    aiohttp.ClientSession(connector=connector, trust_env=False)
-                )
-                witnesses.append(WitnessClient(member.id, member.witness.url, session))
+                witnesses.append(await _open(stack, member.id, member.witness))
         yield witnesses
 
 
-def _tls(member: PolicyMember) -> ssl.SSLContext:
-    """Return what a witness's TLS certificate is checked against; raises WitnessError for a root that is none."""
-    root = member.witness.tls_root if member.witness is not None else None
+async def _open(stack: AsyncExitStack, member_id: str, address: WitnessAddress) -> WitnessClient:
     try:
-        return ssl.create_default_context(cadata=root)
-    except (ssl.SSLError, ValueError) as error:
-        raise WitnessError(
-            f"the TLS root of the witness of {member.id} in the trust policy is none: {error}"
-        ) from error
+        context = ssl.create_default_context(cadata=address.tls_root)
+    except (ssl.SSLError, ValueError, TypeError) as error:
+        # It gets a session like the others, which is never used.
+        session = await stack.enter_async_context(aiohttp.ClientSession(trust_env=False))
+        reason = f"its TLS root in the trust policy is none: {error}"
+        return UnusableWitness(member_id, address.url, session, reason)
+    connector = aiohttp.TCPConnector(ssl=context)
+    session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector, trust_env=False))
+    return WitnessClient(member_id, address.url, session)

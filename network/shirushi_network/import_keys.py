@@ -16,6 +16,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from shirushi_client.whole_files import sync_folder
 from shirushi_core.errors import InvalidInputError
 from shirushi_core.fabric.signing import PrivateKey, load_certificate, load_private_key
 from shirushi_network.bundle_checks import check_authorities, check_bundle, check_identity, check_tls
@@ -28,7 +29,6 @@ from shirushi_network.member_files import (
     make_folder,
     only_file,
     read_file,
-    sync_folder,
     sync_tree,
     write_private,
     write_public,

@@ -19,7 +19,7 @@ POLL_SECONDS = 0.01
 @contextmanager
 def single_process(lock: Path) -> Iterator[None]:
     """Hold the data folder's lock; raises ConsortiumError if another process has it."""
-    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

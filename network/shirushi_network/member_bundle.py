@@ -18,7 +18,7 @@ from shirushi_core.errors import InvalidInputError
 from shirushi_core.fabric.certificate_chain import MAX_AUTHORITIES
 from shirushi_core.fabric.genesis import MemberBundle
 from shirushi_core.fabric.signing import load_certificate
-from shirushi_core.proofs import bls, fields
+from shirushi_core.proofs import bls, ed25519, fields
 from shirushi_core.proofs.canonical import Json, decode_canonical, encode
 from shirushi_core.proofs.checkpoint import ED25519_SIGNATURE_BYTES
 from shirushi_network.errors import ConsortiumError
@@ -248,6 +248,8 @@ def _witness_keys(value: Json) -> WitnessPublicKeys:
         keys[name] = fields.hex_bytes(members[name], f"{_WITNESS}: {name}", high=length)
         if len(keys[name]) != length:
             raise InvalidInputError(f"{_WITNESS}: {name}: expected {length} bytes, found {len(keys[name])}")
+    for name in ("log", "cosigner"):
+        ed25519.check_public_key(keys[name], f"{_WITNESS}: {name}")
     return WitnessPublicKeys(**keys)
 
 

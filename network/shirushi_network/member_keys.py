@@ -24,6 +24,7 @@ from pathlib import Path
 
 from cryptography import x509
 
+from shirushi_client.whole_files import sync_folder
 from shirushi_core.errors import InvalidInputError
 from shirushi_core.fabric.genesis import MemberBundle
 from shirushi_core.fabric.identity import Identity, SigningIdentity
@@ -35,7 +36,6 @@ from shirushi_network.member_files import (
     MemberKeysError,
     only_file,
     read_file,
-    sync_folder,
     sync_tree,
     write_private,
     write_public,

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from shirushi_client.whole_files import sync_folder
 from shirushi_network.certificates import CLOCK_SKEW, KeyPair, Period
 from shirushi_network.exchange import exchange
 from shirushi_network.files import write_atomically
-from shirushi_network.member_files import MemberKeysError, make_folder, sync_folder, sync_tree, write_public
+from shirushi_network.member_files import MemberKeysError, make_folder, sync_tree, write_public
 from shirushi_network.member_keys import CERTIFICATE_DAYS
 from shirushi_network.member_parts import WITNESS_FOLDER, Part, PartName, issue_part, new_key, parts_of
 from shirushi_network.msp_folder import read_public_msp, write_identity, write_public_msp, write_tls

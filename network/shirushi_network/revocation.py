@@ -14,13 +14,14 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from shirushi_client.whole_files import sync_folder
 from shirushi_core.errors import InvalidInputError
 from shirushi_core.fabric.certificate_chain import is_ca
 from shirushi_core.fabric.signing import load_certificate
 from shirushi_network.certificates import KeyPair
 from shirushi_network.expiry import certificates_of
 from shirushi_network.files import write_atomically
-from shirushi_network.member_files import MemberKeysError, make_folder, read_file, sync_folder
+from shirushi_network.member_files import MemberKeysError, make_folder, read_file
 from shirushi_network.member_parts import ORDERER, PEER
 from shirushi_network.msp_folder import MAX_REVOCATION_LIST_BYTES, first_certificate, read_revocation_list
 from shirushi_network.own_authority import CA, TLS_CA, load_authority_pair

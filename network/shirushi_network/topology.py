@@ -15,6 +15,7 @@ from shirushi_core.fabric.bft_parameters import BftParameters
 from shirushi_core.fabric.channel_config import BatchParameters
 from shirushi_core.fabric.policy_text import parse_policy_text
 from shirushi_core.proofs.issuer import check_document_types
+from shirushi_core.proofs.names import check_name
 
 DEFAULT_CHANNEL = "shirushi-test"
 DEFAULT_PORT = 17050
@@ -36,7 +37,6 @@ _MSP_ID = re.compile(r"[A-Za-z][A-Za-z0-9.-]{0,63}")
 _CHANNEL = re.compile(r"[a-z][a-z0-9.-]{0,248}")
 _VERSION = re.compile(r"[A-Za-z0-9]+([.+_-][A-Za-z0-9]+)*")
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(\.(?!-)[A-Za-z0-9-]{1,63})*")
-_MAX_NAME = 200
 _LOOPBACK = re.compile(r"localhost|127\.[0-9.]+")
 
 
@@ -109,10 +109,7 @@ class Member:
         check_text(self.id, _ID, "member id", "a lower-case letter, then letters, digits and dashes")
         check_text(self.msp_id, _MSP_ID, f"MSP id of {self.id}", "letters, digits, dots and dashes")
         for name in (self.name_ja, self.name_en):
-            if not isinstance(name, str) or not 1 <= len(name) <= _MAX_NAME or not name.isprintable():
-                raise InvalidInputError(
-                    f"name of {self.id}: expected 1 to {_MAX_NAME} printable characters, found {name!r}"
-                )
+            check_name(name, f"name of {self.id}")
         for _, host, port in self.listeners():
             if not _is_host(host):
                 raise InvalidInputError(

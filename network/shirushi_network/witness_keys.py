@@ -28,15 +28,15 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from shirushi_client.whole_files import sync_folder
 from shirushi_core.errors import InvalidInputError
-from shirushi_core.proofs import bls
+from shirushi_core.proofs import bls, ed25519
 from shirushi_core.proofs.checkpoint import cosigner_key, log_key, origin_of
 from shirushi_core.proofs.note import VerifierKey
 from shirushi_network.certificates import CLOCK_SKEW, Period
 from shirushi_network.member_files import (
     MemberKeysError,
     read_file,
-    sync_folder,
     sync_tree,
     write_private,
 )
@@ -102,6 +102,7 @@ class WitnessPublicKeys:
             (LOG, self.log, self.log_possession),
             (COSIGNER, self.cosigner, self.cosigner_possession),
         ):
+            ed25519.check_public_key(key, f"the {use} key of {member_id}")
             try:
                 Ed25519PublicKey.from_public_bytes(key).verify(proof, _possession_statement(use, member_id))
             except (InvalidSignature, ValueError):

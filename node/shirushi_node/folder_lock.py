@@ -16,7 +16,7 @@ def lock_folder(folder: Path, what: str, holder: str, error: type[ShirushiError]
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(folder / "in-use.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        lock = os.open(folder / "in-use.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     except OSError as reason:
         raise error(f"{what} {folder} cannot be opened: {reason.strerror}") from None
     try:

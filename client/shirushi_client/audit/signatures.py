@@ -50,11 +50,14 @@ def read_signatures(note: SignedNote, policy: TrustPolicy) -> tuple[Signature, .
     Raises InvalidInputError for a note that is no checkpoint.
     """
     checkpoint = Checkpoint.from_text(note.text)
-    return tuple(
-        _read(checkpoint, signature, member, key, verifier)
+    read = [
+        (signature, _read(checkpoint, signature, member, key, verifier))
         for member, key, verifier in _keys(policy)
         for signature in note.of(verifier)
-    )
+    ]
+    held = {signature for signature, each in read if each.holds}
+    # Several keys may have one name and key id: a line that holds under one of them is that one's alone.
+    return tuple(each for signature, each in read if each.holds or signature not in held)
 
 
 def cosigned_at(signatures: tuple[Signature, ...], member_id: str) -> int | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
+from shirushi_client import whole_files
 from shirushi_core.errors import ShirushiError
 
 
@@ -18,12 +19,23 @@ class OutputFileError(ShirushiError):
 @contextmanager
 def whole_file(path: Path, *, encoding: str = "utf-8") -> Iterator[TextIO]:
     """Give a file to write text to, which takes its place once all is written; raises OutputFileError."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        with beside.open("w", encoding=encoding, newline="") as file:
+        with (
+            whole_files.whole_file(path) as binary,
+            TextIOWrapper(binary, encoding=encoding, newline="") as file,
+        ):
             yield file
-        beside.replace(path)
     except OSError as error:
-        raise OutputFileError(f"{path} cannot be written: {(error.strerror or 'error').lower()}") from error
-    finally:
-        beside.unlink(missing_ok=True)
+        raise _cannot_write(path, error) from error
+
+
+def write_output(path: Path, data: bytes) -> None:
+    """Write what was asked for to where it was asked for (`whole_files.write_output`); raises OutputFileError."""
+    try:
+        whole_files.write_output(path, data)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+
+
+def _cannot_write(path: Path, error: OSError) -> OutputFileError:
+    return OutputFileError(f"{path} cannot be written: {(error.strerror or 'error').lower()}")

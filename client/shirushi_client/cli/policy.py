@@ -13,6 +13,7 @@ from cryptography import x509
 
 from shirushi_client.cli import options
 from shirushi_client.cli.output import day_and_time, print_json, say, shortened, show_rows
+from shirushi_client.cli.output_files import write_output
 from shirushi_client.profile import data_folder
 from shirushi_client.trust_policy_file import FILE_NAME, install_update, read_policy, read_signed_policy
 from shirushi_core.proofs.canonical import Json
@@ -167,7 +168,7 @@ def export(
     if out is None:
         typer.echo(text, nl=False)
     else:
-        out.write_text(text)
+        write_output(out, text.encode())
         say(f"written to {out}")
 
 

@@ -10,6 +10,7 @@ import typer
 from shirushi_client.book_extraction import books_in, extract_receipts
 from shirushi_client.cli import options
 from shirushi_client.cli.output import moment, print_json, progress_bar, say, shortened, show_rows
+from shirushi_client.cli.output_files import write_output
 from shirushi_client.cli.receipts import load
 from shirushi_client.issuer.sources import files_to_issue
 from shirushi_client.receipt_export import qr_code, tlog_proof_of
@@ -57,7 +58,7 @@ def export(
       shirushi receipt export certificate.pdf --tlog-proof certificate.tlog-proof
     """
     proof = tlog_proof_of(load(path))
-    out.write_text(proof.to_text())
+    write_output(out, proof.to_text().encode())
     _written(out, len(proof.to_text().encode()), as_json)
 
 
@@ -88,7 +89,7 @@ def compact(
     """
     data = to_compact(load(path), with_status=not without_status)
     kind = out.suffix.removeprefix(".").lower()
-    out.write_bytes(qr_code(data, kind) if kind in QR_KINDS else data)
+    write_output(out, qr_code(data, kind) if kind in QR_KINDS else data)
     _written(out, len(data), as_json)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from shirushi_client.gateway.checkpoint import CheckpointState
 from shirushi_client.gateway.errors import CheckpointError
 from shirushi_client.gateway.start_position import MAX_BLOCK_NUMBER
+from shirushi_client.whole_files import write_whole
 
 MAX_FILE_BYTES = 4096
 """A longer file is no checkpoint."""
@@ -59,7 +60,7 @@ class CheckpointFile:
             if self._closed:
                 raise CheckpointError(f"the checkpoint file {self._path} is closed")
             try:
-                _replace(self._path, _serialize(state))
+                write_whole(self._path, _serialize(state))
             except OSError as error:
                 raise CheckpointError(
                     f"cannot write the checkpoint file {self._path}: {error.strerror}"
@@ -115,17 +116,3 @@ def _is_text(value: object) -> bool:
         and bool(value)
         and not any("\ud800" <= character <= "\udfff" for character in value)
     )
-
-
-def _replace(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from pathlib import Path
 
 from shirushi_client.issuer.receipt_files import ReceiptWriteError
+from shirushi_client.whole_files import write_whole
 from shirushi_core.errors import InvalidInputError
 from shirushi_core.proofs.receipt_book import MAX_BOOK_BYTES, ReceiptBook
 
@@ -25,20 +25,9 @@ def write_book(path: str, data: bytes, *, anew: bool = False) -> None:
     """
     if not anew and _is_there(path, data):
         return
-    temporary = f"{path}.partial"
     try:
-        descriptor = os.open(
-            temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
-        )
-        with open(descriptor, "wb") as file:  # noqa: PTH123 (a descriptor)
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)  # noqa: PTH105 (as it was named)
-        _sync_folder(os.path.dirname(path) or ".")  # noqa: PTH120
+        write_whole(path, data, mode=0o600, again=True)
     except OSError as error:
-        with suppress(OSError):
-            Path(temporary).unlink()
         raise ReceiptWriteError(f"the receipt book {path} cannot be written: {error.strerror}") from error
 
 
@@ -69,11 +58,3 @@ def _is_there(path: str, data: bytes) -> bool:
 
 def _signatures(book: ReceiptBook) -> int:
     return 0 if book.log is None else len(book.log.head.note.signatures)
-
-
-def _sync_folder(folder: str) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

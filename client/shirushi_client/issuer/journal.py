@@ -326,7 +326,7 @@ def _lock(path: Path) -> int:
     """Hold the journal for this process: a lock that the system drops when the process ends, however it ends."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise JournalError(f"the issuer's journal {path} cannot be opened: {error.strerror}") from error
     try:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from shirushi_client.whole_files import write_whole
 from shirushi_core.errors import InvalidInputError, ShirushiError
 from shirushi_core.proofs.receipt import MAX_RECEIPT_BYTES, Receipt
 
@@ -28,22 +28,9 @@ def make_folder(folder: Path) -> None:
 
 def write_receipt(path: str, data: bytes) -> None:
     """Write a receipt file: a temporary file in the same folder, then renamed; raises ReceiptWriteError."""
-    folder, slash, name = path.rpartition("/")
-    # Always the same name: what a crash left there is replaced when the receipt is written again.
-    temporary = f"{folder}{slash}.{name}.partial"
     try:
-        descriptor = os.open(
-            temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666
-        )
-        try:
-            written = os.write(descriptor, data)
-            while written < len(data):
-                written += os.write(descriptor, data[written:])
-        finally:
-            os.close(descriptor)
-        os.replace(temporary, path)  # noqa: PTH105 (once for each of a million files)
+        write_whole(path, data, durable=False, again=True)
     except OSError as error:
-        _remove(temporary)
         raise ReceiptWriteError(f"the receipt {path} cannot be written: {error.strerror}") from error
 
 
@@ -100,8 +87,3 @@ def _signatures(receipt: Receipt) -> int:
 
 def _bare(receipt: Receipt) -> Receipt:
     return replace(receipt, log=None, status=None, extra={})
-
-
-def _remove(path: str) -> None:
-    with suppress(OSError):
-        Path(path).unlink()

@@ -7,7 +7,7 @@ once, at the newest of its times.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from shirushi_core.errors import ShirushiError
@@ -93,12 +93,14 @@ class HeadVerifier:
 
     def __init__(self, policy: TrustPolicy) -> None:
         self.policy = policy
-        self._known: dict[tuple[str, bytes], _Known] = {}
+        # Four bytes of a key id are a hint: every key that has them is tried.
+        self._known: dict[tuple[str, bytes], tuple[_Known, ...]] = {}
         for member in policy.members:
             for key in member.keys:
                 verifier = policy.verifier_key(member, key)
                 if verifier is not None:
-                    self._known[verifier.name, verifier.key_id] = _Known(member, key, verifier)
+                    name = (verifier.name, verifier.key_id)
+                    self._known[name] = (*self._known.get(name, ()), _Known(member, key, verifier))
         self._checked: OrderedDict[Head, tuple[tuple[_Known, int], ...]] = OrderedDict()
 
     def confirm(self, head: Head, now: int) -> Confirmation:
@@ -180,8 +182,9 @@ class HeadVerifier:
             )
         found: list[tuple[_Known, int]] = []
         for signature in head.note.signatures:
-            known = self._known.get((signature.name, signature.key_id))
-            if known is None or known.key.use is KeyUse.BLS:
+            named = self._known.get((signature.name, signature.key_id), ())
+            known = [each for each in named if each.key.use is not KeyUse.BLS]
+            if not known:
                 raise UnknownKeyError(
                     f"checkpoint: signed by {signature.name} with a key that version {self.policy.version} of the trust policy "
                     "does not have; get a newer policy"
@@ -194,7 +197,7 @@ class HeadVerifier:
         if certificate is None:
             return []
         signers = {}
-        for known in self._known.values():
+        for known in (each for named in self._known.values() for each in named):
             if known.key.use is KeyUse.BLS and known.member.id in certificate.signers:
                 holds = known.key.window.holds(certificate.time)
                 if holds or known.member.id not in signers:
@@ -212,11 +215,17 @@ class HeadVerifier:
         return [(known, certificate.time) for known in signers.values()]
 
 
-def _signed(checkpoint: Checkpoint, signature: NoteSignature, known: _Known) -> list[tuple[_Known, int]]:
-    try:
-        if known.key.use is KeyUse.LOG:
-            verify_log_signature(checkpoint, signature, known.verifier)
-            return []
-        return [(known, verify_cosignature(checkpoint, signature, known.verifier).time)]
-    except NoteError as error:
-        raise BadSignatureError(f"checkpoint: {known.member.id}: {error}") from error
+def _signed(
+    checkpoint: Checkpoint, signature: NoteSignature, named: Sequence[_Known]
+) -> list[tuple[_Known, int]]:
+    """Return who cosigned with a line, and when; raises BadSignatureError if it holds under none of the keys it names."""
+    problems = []
+    for known in named:
+        try:
+            if known.key.use is KeyUse.LOG:
+                verify_log_signature(checkpoint, signature, known.verifier)
+                return []
+            return [(known, verify_cosignature(checkpoint, signature, known.verifier).time)]
+        except NoteError as error:
+            problems.append(f"{known.member.id}: {error}")
+    raise BadSignatureError(f"checkpoint: {'; '.join(problems)}")

@@ -46,6 +46,11 @@ def load_public_key(public_key: bytes) -> ec.EllipticCurvePublicKey:
     return key
 
 
+def canonical_public_key(public_key: bytes) -> bytes:
+    """Return the one encoding of a SubjectPublicKeyInfo's key that is taken; raises Es256Error as `load_public_key`."""
+    return load_public_key(public_key).public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
 def verify(public_key: bytes, message: bytes, signature: bytes) -> bytes:
     """Return the message if a SubjectPublicKeyInfo signed it; raises Es256Error."""
     key = load_public_key(public_key)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from shirushi_core.errors import InvalidInputError, ShirushiError
+from shirushi_core.proofs import ed25519
 
 ED25519 = 0x01
 COSIGNATURE_V1 = 0x04
@@ -72,6 +73,8 @@ class VerifierKey:
         if not material:
             raise InvalidInputError(f"verifier key {found[1]}: it holds no key")
         key = cls(found[1], material[0], material[1:])
+        if key.kind in (ED25519, COSIGNATURE_V1):
+            ed25519.check_public_key(key.public_key, f"verifier key {key.name}")
         if key.key_id.hex() != found[2]:
             raise InvalidInputError(
                 f"verifier key {key.name}: expected the key id {key.key_id.hex()} by its key, found {found[2]}"

@@ -49,6 +49,4 @@ def _keys(policy: TrustPolicy, member: PolicyMember, use: KeyUse, at: int) -> li
 
 
 def _url(member: PolicyMember) -> str:
-    url = "" if member.witness is None else member.witness.url
-    # One with a space or a newline in it would say something else in this format.
-    return f" {url}" if url and " " not in url and url.isprintable() else ""
+    return "" if member.witness is None else f" {member.witness.url}"

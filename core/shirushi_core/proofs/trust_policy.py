@@ -13,11 +13,13 @@ from hashlib import sha256
 from typing import TypeVar
 
 from shirushi_core.errors import InvalidInputError
-from shirushi_core.proofs import bls, es256, fields
+from shirushi_core.proofs import bls, ed25519, es256, fields
 from shirushi_core.proofs.canonical import Json, encode
 from shirushi_core.proofs.checkpoint import cosigner_key, log_key, origin_of
+from shirushi_core.proofs.names import MAX_URL, check_https, check_name
 from shirushi_core.proofs.note import VerifierKey
 from shirushi_core.proofs.quorum import share_key
+from shirushi_core.proofs.status_max_age import StatusMaxAge
 from shirushi_core.proofs.window import Window
 
 FORMAT = "shirushi/trust-policy/v1"
@@ -26,12 +28,14 @@ MAX_KEYS = 64
 MAX_ISSUERS = 4096
 MAX_CHAIN = 5
 MAX_CERTIFICATE_BYTES = 8192
-MAX_URL = 1024
 MAX_PEM = 64 * 1024
 
 _FIELDS = frozenset(
     {"expires_at", "format", "issued_at", "issuers", "ledger", "members", "quorums", "version"}
 )
+_STATUS_MAX_AGE = "status_max_age"
+"""A field that policies made before it do not have; they mean StatusMaxAge()."""
+
 _MEMBER_FIELDS = frozenset({"id", "keys", "name", "not_after", "not_before", "witness"})
 _KEY_FIELDS = frozenset({"not_after", "not_before", "possession", "public_key", "use"})
 _QUORUM_FIELDS = frozenset({"not_after", "not_before", "quorum"})
@@ -39,8 +43,6 @@ _ISSUER_FIELDS = frozenset({"id", "name", "seals"})
 _SEAL_FIELDS = frozenset({"chain", "not_after", "not_before"})
 _NAME_FIELDS = frozenset({"en", "ja"})
 _WITNESS_FIELDS = frozenset({"tls_root", "url"})
-
-_ED25519_BYTES = 32
 
 Item = TypeVar("Item")
 
@@ -78,11 +80,12 @@ class PolicyKey:
             )
         try:
             if self.use is KeyUse.POLICY:
-                es256.load_public_key(self.public_key)
+                if es256.canonical_public_key(self.public_key) != self.public_key:
+                    raise InvalidInputError(f"{where}: expected the canonical form of the key, found another")
             elif self.possession is not None:
                 bls.verify_possession(self.public_key, self.possession)
-            elif len(self.public_key) != _ED25519_BYTES:
-                raise fields.unexpected(where, f"{_ED25519_BYTES} bytes", self.public_key)
+            else:
+                ed25519.check_public_key(self.public_key, where)
         except (es256.Es256Error, bls.BlsError) as error:
             raise InvalidInputError(f"{where}: {error}") from error
 
@@ -123,6 +126,9 @@ class WitnessAddress:
     url: str
     tls_root: str | None = None
 
+    def __post_init__(self) -> None:
+        check_https(self.url, "trust policy: witness: url")
+
     def to_json(self) -> dict[str, Json]:
         """Return {"tls_root": PEM|null, "url"}."""
         return {"tls_root": self.tls_root, "url": self.url}
@@ -134,8 +140,6 @@ class WitnessAddress:
         members = fields.an_object(value, where, _WITNESS_FIELDS)
         root = members["tls_root"]
         url = fields.a_text(members["url"], f"{where}: url", high=MAX_URL)
-        if not url.startswith(("https://", "http://")):
-            raise fields.unexpected(f"{where}: url", "an https address", url)
         return cls(url, None if root is None else fields.a_text(root, f"{where}: tls_root", high=MAX_PEM))
 
 
@@ -152,6 +156,8 @@ class PolicyMember:
 
     def __post_init__(self) -> None:
         fields.check_identifier(self.id, "trust policy: member: id")
+        for name in (self.name_ja, self.name_en):
+            check_name(name, f"trust policy: member {self.id}: name")
         order = [(key.use, key.key_id) for key in self.keys]
         if not 1 <= len(order) <= MAX_KEYS or order != sorted(set(order)):
             raise InvalidInputError(
@@ -236,6 +242,11 @@ class PolicyIssuer:
     name_en: str
     seals: tuple[SealChain, ...]
 
+    def __post_init__(self) -> None:
+        fields.check_identifier(self.id, "trust policy: issuer: id")
+        for name in (self.name_ja, self.name_en):
+            check_name(name, f"trust policy: issuer {self.id}: name")
+
     def to_json(self) -> dict[str, Json]:
         """Return {"id", "name": {"en", "ja"}, "seals"}."""
         return {
@@ -249,14 +260,17 @@ class PolicyIssuer:
         """Parse strictly; raises InvalidInputError."""
         where = "trust policy: issuer"
         members = fields.an_object(value, where, _ISSUER_FIELDS)
-        issuer = fields.check_identifier(fields.a_text(members["id"], f"{where}: id"), f"{where}: id")
+        issuer = fields.a_text(members["id"], f"{where}: id")
         seals = _tuple(members["seals"], f"{where}: seals", SealChain.from_json, MAX_KEYS)
         return cls(issuer, *_names(members["name"], where), seals=seals)
 
 
 @dataclass(frozen=True, slots=True)
 class TrustPolicy:
-    """One version of a ledger's trust policy. `version` counts from 1; `expires_at` None: until there is a newer one."""
+    """One version of a ledger's trust policy. `version` counts from 1; `expires_at` None: until there is a newer one.
+
+    `status_max_age` None: it was made before there was such a field, and means `StatusMaxAge()`.
+    """
 
     ledger: str
     version: int
@@ -265,6 +279,7 @@ class TrustPolicy:
     members: tuple[PolicyMember, ...]
     quorums: tuple[QuorumRule, ...]
     issuers: tuple[PolicyIssuer, ...] = ()
+    status_max_age: StatusMaxAge | None = None
 
     def __post_init__(self) -> None:
         fields.check_ledger(self.ledger, "trust policy: ledger")
@@ -284,19 +299,46 @@ class TrustPolicy:
         if len(set(keys)) != len(keys):
             # One key of two members would let one of them count twice.
             raise InvalidInputError("trust policy: members: expected each key once, found one again")
+        self._check_key_ids()
         if not self.members or not self.quorums:
             raise InvalidInputError("trust policy: expected members, and a quorum")
         if self.quorum_at(self.issued_at) is None:
             raise InvalidInputError("trust policy: quorums: none holds when the policy is issued")
         self._check_quorums()
 
+    def _check_key_ids(self) -> None:
+        """Refuse two keys that a signature's name and key id do not tell apart: of four bytes, one is soon ground to another's."""
+        owners: dict[tuple[str, bytes], str] = {}
+        for member in self.members:
+            for key in member.keys:
+                verifier = self.verifier_key(member, key)
+                if verifier is None:
+                    continue
+                name = (verifier.name, verifier.key_id)
+                if name in owners:
+                    raise InvalidInputError(
+                        f"trust policy: the {key.use} key of {member.id} has the key id {verifier.key_id.hex()} of another "
+                        f"key, of {owners[name]}: one of the two has to be made anew"
+                    )
+                owners[name] = member.id
+
     def _check_quorums(self) -> None:
-        """Refuse a quorum that is no majority, or more than all, whenever a rule or a member begins to count."""
-        starts = {rule.window.not_before for rule in self.quorums}
-        for at in starts | {member.window.not_before for member in self.members}:
+        """Refuse a quorum that is no majority, or more than all, or none, at any moment from the first rule to the last."""
+        last = max(_end(rule.window) for rule in self.quorums)
+        first = min(rule.window.not_before for rule in self.quorums)
+        windows = [rule.window for rule in self.quorums] + [member.window for member in self.members]
+        # Between these moments nothing changes.
+        moments = {each.not_before for each in windows} | {_end(each) + 1 for each in windows}
+        for at in sorted(moments):
+            if not first <= at <= last or at > fields.MAX_UNIX_SECONDS:
+                continue
             quorum, count = self.quorum_at(at), len(self.members_at(at))
+            if quorum is None:
+                raise InvalidInputError(
+                    f"trust policy: quorums: expected a rule for every moment from the first to the last, found none for {at}"
+                )
             # Two contradicting heads must never both have a quorum.
-            if quorum is not None and not count // 2 < quorum <= count:
+            if not count // 2 < quorum <= count:
                 raise InvalidInputError(
                     f"trust policy: quorum: expected more than half of the {count} members there are at {at}, and no more "
                     f"than all, found {quorum}"
@@ -328,6 +370,10 @@ class TrustPolicy:
         """Return how many members had to agree at a time, None if no rule holds then."""
         return max((rule.quorum for rule in self.quorums if rule.window.holds(at)), default=None)
 
+    def status_max_age_of(self, document_type: str) -> int:
+        """Return how old, in seconds, the status of a document of a type may be to be relied on."""
+        return (self.status_max_age or StatusMaxAge()).seconds_of(document_type)
+
     def verifier_key(self, member: PolicyMember, key: PolicyKey) -> VerifierKey | None:
         """Return the note's key that a member's key is; None for a POLICY key, which signs no notes."""
         match key.use:
@@ -341,8 +387,8 @@ class TrustPolicy:
                 return None
 
     def to_json(self) -> dict[str, Json]:
-        """Return the JSON form."""
-        return {
+        """Return the JSON form, without `status_max_age` if it has none."""
+        value: dict[str, Json] = {
             "expires_at": self.expires_at,
             "format": FORMAT,
             "issued_at": self.issued_at,
@@ -352,12 +398,16 @@ class TrustPolicy:
             "quorums": [rule.to_json() for rule in self.quorums],
             "version": self.version,
         }
+        if self.status_max_age is not None:
+            value[_STATUS_MAX_AGE] = self.status_max_age.to_json()
+        return value
 
     @classmethod
     def from_json(cls, value: Json) -> TrustPolicy:
         """Parse strictly; raises InvalidInputError."""
         where = "trust policy"
-        members = fields.an_object(value, where, _FIELDS)
+        has_age = isinstance(value, Mapping) and _STATUS_MAX_AGE in value
+        members = fields.an_object(value, where, _FIELDS | {_STATUS_MAX_AGE} if has_age else _FIELDS)
         fields.a_constant(members["format"], f"{where}: format", FORMAT)
         return cls(
             ledger=fields.a_text(members["ledger"], f"{where}: ledger"),
@@ -367,6 +417,7 @@ class TrustPolicy:
             members=_tuple(members["members"], f"{where}: members", PolicyMember.from_json, MAX_MEMBERS),
             quorums=_tuple(members["quorums"], f"{where}: quorums", QuorumRule.from_json, MAX_KEYS),
             issuers=_tuple(members["issuers"], f"{where}: issuers", PolicyIssuer.from_json, MAX_ISSUERS),
+            status_max_age=StatusMaxAge.from_json(members[_STATUS_MAX_AGE]) if has_age else None,
         )
 
 
@@ -378,6 +429,10 @@ def cosigner_name(ledger: str, member_id: str) -> str:
 def sorted_keys(keys: Sequence[PolicyKey]) -> tuple[PolicyKey, ...]:
     """Return keys in the order that a policy has them."""
     return tuple(sorted(keys, key=lambda key: (key.use, key.key_id)))
+
+
+def _end(window: Window) -> int:
+    return fields.MAX_UNIX_SECONDS if window.not_after is None else window.not_after
 
 
 def _names(value: Json, where: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ import typer
 
 from shirushi_client.cli import options
 from shirushi_client.cli.output import note, print_json, say, shortened, show_rows
+from shirushi_client.cli.output_files import write_output
 from shirushi_network import bring_up
 from shirushi_network.cli.data_folder import layout_of, topology_of
 from shirushi_network.engine import EngineName, read_choice
@@ -85,7 +86,7 @@ def package(
     """
     made = anchors_package(topology_of(_layout(data)).anchors)
     path = out or Path(f"{made.label}.tar.gz")
-    path.write_bytes(made.content)
+    write_output(path, made.content)
     if as_json:
         print_json({"file": str(path), "label": made.label, "package_id": made.package_id})
     else:

@@ -58,14 +58,21 @@ class Disagreement:
 
 
 def read_note(data: bytes, key: VerifierKey) -> SeenNote:
-    """Read a note with a member's cosignature; raises NoteError or InvalidInputError."""
+    """Read a note with a member's cosignature; raises NoteError or InvalidInputError.
+
+    A line that does not hold takes nothing from one that does: whoever passes a note on can add lines to it.
+    """
     note = SignedNote.from_bytes(data)
     checkpoint = Checkpoint.from_text(note.text)
-    cosignatures: list[Cosignature] = [
-        verify_cosignature(checkpoint, signature, key) for signature in note.of(key)
-    ]
+    cosignatures: list[Cosignature] = []
+    problem = NoteError(f"the note has no cosignature of {key.name}")
+    for signature in note.of(key):
+        try:
+            cosignatures.append(verify_cosignature(checkpoint, signature, key))
+        except NoteError as error:
+            problem = error
     if not cosignatures:
-        raise NoteError(f"the note has no cosignature of {key.name}")
+        raise problem
     return SeenNote(note, checkpoint, max(each.time for each in cosignatures))
 
 

@@ -13,7 +13,7 @@ from concurrent.futures import Executor
 
 import aiohttp
 
-from shirushi_core.errors import InvalidInputError, ShirushiError
+from shirushi_core.errors import ShirushiError
 from shirushi_core.proofs.checkpoint import Checkpoint
 from shirushi_core.proofs.merkle import ProofError
 from shirushi_core.proofs.note import MAX_NOTE_BYTES, SignedNote, VerifierKey
@@ -48,10 +48,13 @@ class NoteClient:
         for other in others:
             try:
                 self._contexts[other.member_id] = ssl.create_default_context(cadata=other.tls_root.decode())
-            except (ssl.SSLError, UnicodeDecodeError, ValueError):
-                raise InvalidInputError(
-                    f"the TLS root of {other.name_en}'s witness is no PEM certificate; take it from its bundle"
-                ) from None
+            except (ssl.SSLError, ValueError, TypeError) as error:
+                # Another member chose it: that costs what this one could have told, and nothing else.
+                _log.error(
+                    "witness: the TLS root of the witness of %s is none (%s); take it from its bundle",
+                    other.member_id,
+                    error,
+                )
         self._session = aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS), auto_decompress=False
         )
@@ -59,10 +62,11 @@ class NoteClient:
     async def note(self, other: OtherWitness, path: str) -> bytes | None:
         """Return a note's bytes, None if there is none (404); raises ShirushiError if there is no answer to it."""
         url = f"{other.url.rstrip('/')}/{path}"
+        context = self._contexts.get(other.member_id)
+        if context is None:
+            raise ShirushiError(f"{other.name_en}'s witness cannot be asked at {url}: its TLS root is none")
         try:
-            async with self._session.get(
-                url, ssl=self._contexts[other.member_id], allow_redirects=False
-            ) as response:
+            async with self._session.get(url, ssl=context, allow_redirects=False) as response:
                 if response.status == 404:
                     return None
                 if response.status != 200:
@@ -71,7 +75,7 @@ class NoteClient:
                 while len(data) <= MAX_NOTE_BYTES and (more := await response.content.read(MAX_NOTE_BYTES)):
                     data += more
                 return data
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise ShirushiError(
                 f"{other.name_en}'s witness cannot be asked at {url}: {error or type(error).__name__}"
             ) from None

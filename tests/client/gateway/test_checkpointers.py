@@ -132,10 +132,10 @@ async def test_a_crash_before_the_replacement_leaves_the_old_position(tmp_path, 
     class Crash(BaseException):
         pass
 
-    def crash(self, target):
+    def crash(source, target):
         raise Crash
 
-    monkeypatch.setattr(type(path), "replace", crash)
+    monkeypatch.setattr(os, "replace", crash)
     with pytest.raises(Crash):
         await checkpointer.checkpoint_transaction(2, "new")
     monkeypatch.undo()

@@ -6,12 +6,13 @@ import dataclasses
 import json
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.paper_log import BEGIN, KEYS, MEMBERS, MemberKeys, signed_policy, trust_policy
 
 from shirushi_core.errors import InvalidInputError, ShirushiError
-from shirushi_core.proofs.canonical import encode
+from shirushi_core.proofs.canonical import Json, encode
 from shirushi_core.proofs.policy_update import (
     PolicyError,
     SignedPolicy,
@@ -20,11 +21,14 @@ from shirushi_core.proofs.policy_update import (
     verify_signed,
     verify_update,
 )
+from shirushi_core.proofs.status_max_age import StatusMaxAge
 from shirushi_core.proofs.trust_policy import (
     KeyUse,
+    PolicyKey,
     PolicyMember,
     QuorumRule,
     TrustPolicy,
+    WitnessAddress,
     cosigner_name,
     sorted_keys,
 )
@@ -199,6 +203,68 @@ def test_keys_are_rotated_by_ending_the_old_and_adding_the_new() -> None:
     rotated = dataclasses.replace(first, keys=sorted_keys((*old, *fresh)))
     update = following(policy, members=with_member(policy, rotated))
     assert verify_update(policy, signed_policy(update), NOW) == update
+
+
+def test_how_old_a_status_may_be_is_part_of_it_by_document_type() -> None:
+    policy = dataclasses.replace(
+        trust_policy(), status_max_age=StatusMaxAge.of(3600, {"tax": 60, "income": 600})
+    )
+    assert [policy.status_max_age_of(each) for each in ("tax", "income", "other")] == [60, 600, 3600]
+    assert policy.to_json()["status_max_age"] == {"default": 3600, "types": {"income": 600, "tax": 60}}
+    assert SignedPolicy.from_bytes(signed_policy(policy).to_bytes()).policy == policy
+
+
+def test_a_policy_that_was_made_before_it_had_that_field_means_seven_days_and_keeps_its_bytes() -> None:
+    policy = trust_policy()
+    data = signed_policy(policy).to_bytes()
+    assert b"status_max_age" not in data
+    assert SignedPolicy.from_bytes(data).to_bytes() == data
+    assert policy.status_max_age_of("tax") == 7 * 86400
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        {},
+        {"default": 1},
+        {"default": 0, "types": {}},
+        {"default": True, "types": {}},
+        {"default": 1, "types": []},
+        {"default": 1, "types": {"TAX": 1}},
+        {"default": 1, "types": {"tax": -1}},
+        {"default": 1, "types": {f"type-{number}": 1 for number in range(257)}},
+        {"default": 1, "types": {}, "more": 1},
+    ],
+)
+def test_another_form_of_it_is_refused(value: Json) -> None:
+    with pytest.raises(InvalidInputError, match="status_max_age"):
+        TrustPolicy.from_json(trust_policy().to_json() | {"status_max_age": value})
+
+
+@pytest.mark.parametrize("use", [KeyUse.LOG, KeyUse.COSIGNER])
+def test_an_ed25519_key_that_anybody_could_sign_for_is_refused(use: KeyUse) -> None:
+    with pytest.raises(InvalidInputError, match="small order"):
+        PolicyKey(use, bytes([1]) + bytes(31), Window(BEGIN))
+
+
+def test_another_encoding_of_an_admins_key_is_refused() -> None:
+    key = KEYS["haw"].admin.public_key()
+    point = key.public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
+    head = bytes.fromhex("3039301306072a8648ce3d020106082a8648ce3d030107032200")
+    with pytest.raises(InvalidInputError, match="canonical"):
+        PolicyKey(KeyUse.POLICY, head + point, Window(BEGIN))
+
+
+def test_addresses_that_are_not_https_and_names_that_hide_something_are_refused() -> None:
+    with pytest.raises(InvalidInputError, match="https://host"):
+        WitnessAddress("http://haw.example:17057")
+    policy = trust_policy()
+    for field in ("name_ja", "name_en"):
+        with pytest.raises(InvalidInputError, match=r"U\+202E"):
+            dataclasses.replace(policy.members[0], **{field: "Haw\u202e"})
+        with pytest.raises(InvalidInputError, match=r"U\+000A"):
+            dataclasses.replace(policy.issuers[0], **{field: "Haw\nquorum: 1"})
 
 
 @given(st.binary(max_size=200))
