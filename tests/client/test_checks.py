@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from shirushi_client.hashing import FileDigest, digest_bytes
 from shirushi_client.issuer.batch import checked_receipts, seal_batch
 from shirushi_client.verifier.checks import (
-    SETTLING_SECONDS,
+    MAX_AGE_SECONDS,
     Evidence,
     Trust,
     run_checks,
 )
+from shirushi_client.verifier.demand import NOTHING_ASKED, Demand
 from shirushi_client.verifier.evidence import MemberAnswers, Silence, Statuses
 from shirushi_client.verifier.messages import REASONS_JA, SENTENCES
 from shirushi_client.verifier.receipt_checks import CLOCK_TOLERANCE
@@ -89,11 +90,12 @@ class Case:
     digest: FileDigest = DIGEST
     trust: Trust = TRUST
     now: int = NOW
+    demand: Demand = NOTHING_ASKED
     truth: MemberAnswers | None = None
     answers: list[MemberAnswers] | None = None
 
     def said(self, **changes: Any) -> MemberAnswers:
-        truth = MemberAnswers("", self.receipt.anchor, Statuses(None, None), record(seal_key(KEY)))
+        truth = MemberAnswers("", NOW, self.receipt.anchor, Statuses(None, None), record(seal_key(KEY)))
         return replace(self.truth or truth, **changes)
 
     def check(self) -> dict[CheckName, tuple[Result, str]]:
@@ -103,8 +105,8 @@ class Case:
         answers = self.answers
         if answers is None:
             answers = [self.said(member=member) for member in self.trust.members]
-        evidence = Evidence.of(answers, self.trust)
-        return run_checks(self.receipt, self.digest, evidence, self.trust, self.now)
+        evidence = Evidence.of(answers, self.trust, self.now)
+        return run_checks(self.receipt, self.digest, evidence, self.trust, self.now, self.demand)
 
     @property
     def verdict(self) -> Verdict:
@@ -119,12 +121,16 @@ def everyone_says(case: Case, **changes: Any) -> Case:
 NOT_YET = NOW + CLOCK_TOLERANCE + 1
 REAL = Trust("iizuka-certificates", MEMBERS, 3)
 REAL_RECEIPT = a_receipt(ledger="iizuka-certificates")
-JUST_NOW = a_receipt(anchored_at=NOW - SETTLING_SECONDS)
 
 CASES: dict[str, tuple[Case, Verdict]] = {
     "FILE_INTACT_PROVED": (Case(), Verdict.VALID),
     "FILE_INTACT_DIGEST_DIFFERS": (Case(digest=digest_bytes(b"tampered")), Verdict.NOT_VALID),
-    "FILE_INTACT_PATH_BROKEN": (Case(receipt=replace(RECEIPT, salt=bytes([1] * 32))), Verdict.NOT_VALID),
+    "FILE_INTACT_PATH_BROKEN": (Case(receipt=replace(RECEIPT, salt=bytes([1] * 32))), Verdict.CANNOT_CONFIRM),
+    "FILE_INTACT_NOTHING_PROVED": (
+        Case(digest=digest_bytes(b"tampered"), answers=[]),
+        Verdict.CANNOT_CONFIRM,
+    ),
+    "FILE_INTACT_SIZE_DIFFERS": (Case(receipt=replace(RECEIPT, certificate_size=1)), Verdict.CANNOT_CONFIRM),
     "SEALED_BY_ISSUER_HOLDS": (Case(), Verdict.VALID),
     "SEALED_BY_ISSUER_BROKEN": (
         everyone_says(
@@ -142,31 +148,43 @@ CASES: dict[str, tuple[Case, Verdict]] = {
         ),
         Verdict.NOT_VALID,
     ),
-    "SEALED_BY_ISSUER_KEY_UNKNOWN": (
-        everyone_says(Case(), issuer=record(seal_key(OTHER_KEY))),
-        Verdict.NOT_VALID,
-    ),
     "SEALED_BY_ISSUER_KEY_OUT_OF_WINDOW": (
         everyone_says(Case(), issuer=record(seal_key(KEY, 0, ANCHORED - 1))),
         Verdict.NOT_VALID,
     ),
-    "SEALED_BY_ISSUER_NOT_REGISTERED": (everyone_says(Case(), issuer=None), Verdict.NOT_VALID),
-    "SEALED_BY_ISSUER_SETTLING": (everyone_says(Case(receipt=JUST_NOW), issuer=None), Verdict.CANNOT_CONFIRM),
+    "SEALED_BY_ISSUER_NOT_REGISTERED": (
+        everyone_says(Case(), issuer=record(seal_key(OTHER_KEY))),
+        Verdict.CANNOT_CONFIRM,
+    ),
+    "SEALED_BY_ISSUER_OTHER_ISSUER": (Case(demand=Demand(issuer="another-city")), Verdict.NOT_VALID),
+    "SEALED_BY_ISSUER_OTHER_TYPE": (Case(demand=Demand(document_type="tax")), Verdict.NOT_VALID),
+    "SEALED_BY_ISSUER_NOT_PROVED": (
+        Case(demand=Demand(document_type="tax"), answers=[]),
+        Verdict.CANNOT_CONFIRM,
+    ),
     "SEALED_BY_ISSUER_NOT_LEARNED": (everyone_says(Case(), issuer=Silence("down")), Verdict.CANNOT_CONFIRM),
     "RECORDED_ON_LEDGER_AGREED": (Case(), Verdict.VALID),
     "RECORDED_ON_LEDGER_DIFFERS": (
         everyone_says(Case(), anchor=replace(RECEIPT.anchor, anchored_at=ANCHORED + 1)),
-        Verdict.NOT_VALID,
+        Verdict.CANNOT_CONFIRM,
     ),
-    "RECORDED_ON_LEDGER_ABSENT": (everyone_says(Case(), anchor=None, statuses=None), Verdict.NOT_VALID),
-    "RECORDED_ON_LEDGER_SETTLING": (
-        everyone_says(Case(receipt=JUST_NOW), anchor=None, statuses=None),
+    "RECORDED_ON_LEDGER_ABSENT": (everyone_says(Case(), anchor=None, statuses=None), Verdict.CANNOT_CONFIRM),
+    "RECORDED_ON_LEDGER_AFTER_DATE": (Case(demand=Demand(at=ANCHORED - 1)), Verdict.NOT_VALID),
+    "RECORDED_ON_LEDGER_NOT_BOUND": (
+        Case(receipt=replace(RECEIPT, salt=bytes([1] * 32)), demand=Demand(at=ANCHORED - 1)),
         Verdict.CANNOT_CONFIRM,
     ),
     "RECORDED_ON_LEDGER_NOT_LEARNED": (Case(answers=[]), Verdict.CANNOT_CONFIRM),
     "RECORDED_ON_LEDGER_OTHER_LEDGER": (Case(receipt=REAL_RECEIPT, answers=[]), Verdict.CANNOT_CONFIRM),
     "CONFIRMED_BY_MEMBERS_QUORUM": (Case(), Verdict.VALID),
-    "CONFIRMED_BY_MEMBERS_ABSENCE": (everyone_says(Case(), anchor=None, statuses=None), Verdict.NOT_VALID),
+    "CONFIRMED_BY_MEMBERS_ABSENCE": (
+        everyone_says(Case(), anchor=None, statuses=None),
+        Verdict.CANNOT_CONFIRM,
+    ),
+    "CONFIRMED_BY_MEMBERS_OLD_ANSWERS": (
+        everyone_says(Case(), time=NOW - MAX_AGE_SECONDS - 1),
+        Verdict.CANNOT_CONFIRM,
+    ),
     "CONFIRMED_BY_MEMBERS_TOO_FEW": (
         Case(answers=[Case().said(member=m) for m in "ab"]),
         Verdict.CANNOT_CONFIRM,
@@ -194,21 +212,36 @@ CASES: dict[str, tuple[Case, Verdict]] = {
         )
         for status in (Status.REVOKED, Status.SUSPENDED, Status.SUPERSEDED)
     },
-    "STATUS_NOTHING_RECORDED": (everyone_says(Case(), anchor=None, statuses=None), Verdict.NOT_VALID),
+    "STATUS_NOTHING_RECORDED": (
+        everyone_says(Case(), anchor=None, statuses=None),
+        Verdict.CANNOT_CONFIRM,
+    ),
+    "STATUS_NOT_BOUND": (
+        everyone_says(
+            Case(receipt=replace(RECEIPT, salt=bytes([1] * 32))),
+            statuses=Statuses(a_status(Status.REVOKED, whole_batch=True), None),
+        ),
+        Verdict.CANNOT_CONFIRM,
+    ),
     "STATUS_NOT_LEARNED": (everyone_says(Case(), statuses=Silence("down")), Verdict.CANNOT_CONFIRM),
-    "WITHIN_VALIDITY_HOLDS": (Case(now=NOW + 7200), Verdict.VALID),
+    "WITHIN_VALIDITY_HOLDS": (everyone_says(Case(now=NOW + 7200), time=NOW + 7200), Verdict.VALID),
+    "WITHIN_VALIDITY_NOT_PROVED": (Case(now=NOW + 7201, answers=[]), Verdict.CANNOT_CONFIRM),
+    "WITHIN_VALIDITY_CLOCK_BEHIND": (
+        everyone_says(Case(receipt=a_receipt(valid_from=NOT_YET)), time=NOT_YET),
+        Verdict.CANNOT_CONFIRM,
+    ),
     "WITHIN_VALIDITY_OPEN_ENDED": (everyone_says(Case(receipt=a_receipt(valid_until=None))), Verdict.VALID),
     "WITHIN_VALIDITY_NOT_YET": (
         everyone_says(Case(receipt=a_receipt(valid_from=NOT_YET))),
         Verdict.NOT_VALID,
     ),
-    "WITHIN_VALIDITY_EXPIRED": (Case(now=NOW + 7201), Verdict.NOT_VALID),
+    "WITHIN_VALIDITY_EXPIRED": (everyone_says(Case(now=NOW + 7201), time=NOW + 7201), Verdict.NOT_VALID),
     "STATUS_FRESH_ENOUGH_ONLINE": (Case(), Verdict.VALID),
     "STATUS_FRESH_ENOUGH_NOT_LEARNED": (Case(answers=[]), Verdict.CANNOT_CONFIRM),
     "TRUST_POLICY_CURRENT_NOT_CHECKED": (Case(), Verdict.VALID),
     "IS_TEST_REAL": (Case(receipt=REAL_RECEIPT, trust=REAL), Verdict.VALID),
     "IS_TEST_EXPECTED": (Case(), Verdict.VALID),
-    "IS_TEST_UNEXPECTED": (Case(trust=REAL, answers=[]), Verdict.NOT_VALID),
+    "IS_TEST_UNEXPECTED": (Case(trust=REAL, answers=[]), Verdict.CANNOT_CONFIRM),
 }
 
 
@@ -236,12 +269,37 @@ def test_every_check_is_reported_once_and_in_order() -> None:
         assert [check.name for check in case.run()] == list(CheckName)
 
 
-def test_a_changed_file_is_not_valid_even_when_all_members_are_down() -> None:
-    assert Case(digest=digest_bytes(b"tampered"), answers=[]).verdict is Verdict.NOT_VALID
+def test_without_members_nothing_speaks_against_a_certificate() -> None:
+    assert Case(digest=digest_bytes(b"tampered"), answers=[]).verdict is Verdict.CANNOT_CONFIRM
+    assert Case(now=NOW + 99_999, answers=[]).verdict is Verdict.CANNOT_CONFIRM
 
 
-def test_an_expired_certificate_is_not_valid_even_when_all_members_are_down() -> None:
-    assert Case(now=NOW + 99_999, answers=[]).verdict is Verdict.NOT_VALID
+def test_a_status_is_as_of_the_time_that_a_quorum_has() -> None:
+    times = (NOW, NOW - 10, NOW - 700, NOW - 800, NOW - 5000)
+    case = Case()
+    case.answers = [case.said(member=member, time=at) for member, at in zip(MEMBERS, times, strict=True)]
+    evidence = Evidence.of(case.answers, TRUST, NOW)
+    assert (evidence.as_of, evidence.old) == (NOW - 700, ("e",))
+    assert case.verdict is Verdict.VALID
+
+
+@pytest.mark.parametrize(("truth", "lie"), [(Status.VALID, Status.REVOKED), (Status.REVOKED, Status.VALID)])
+@pytest.mark.parametrize("old", [None, NOW - MAX_AGE_SECONDS - 1])
+def test_two_liars_and_an_honest_member_that_is_behind_bring_about_no_verdict(
+    truth: Status, lie: Status, old: int | None
+) -> None:
+    """The fifth member is down; the honest one that is behind says what was so long ago, which is what the liars say."""
+
+    def said(status: Status) -> Statuses:
+        return Statuses(None, None if status is Status.VALID else a_status(status))
+
+    case = Case()
+    case.answers = [
+        *(case.said(member=member, statuses=said(lie)) for member in "ab"),
+        case.said(member="c", statuses=said(lie), time=old),
+        case.said(member="d", statuses=said(truth)),
+    ]
+    assert case.verdict is Verdict.CANNOT_CONFIRM
 
 
 def test_an_issuers_clock_a_little_ahead_is_no_reason_to_refuse() -> None:
@@ -283,14 +341,16 @@ LIES: list[Callable[[MemberAnswers], MemberAnswers]] = [
 ]
 OUTAGES: list[Callable[[MemberAnswers], MemberAnswers]] = [
     lambda said: replace(said, anchor=Silence("down"), statuses=Silence("down"), issuer=Silence("down")),
+    lambda said: replace(said, time=Silence("down")),
+    lambda said: replace(said, time=None),
     lambda said: replace(said, anchor=Silence("down")),
     lambda said: replace(said, statuses=Silence("down")),
     lambda said: replace(said, issuer=Silence("down")),
 ]
 TRUTHS = {
-    Verdict.VALID: MemberAnswers("", RECEIPT.anchor, Statuses(None, None), record(seal_key(KEY))),
+    Verdict.VALID: MemberAnswers("", NOW, RECEIPT.anchor, Statuses(None, None), record(seal_key(KEY))),
     Verdict.NOT_VALID: MemberAnswers(
-        "", RECEIPT.anchor, Statuses(None, a_status(Status.REVOKED)), record(seal_key(KEY))
+        "", NOW, RECEIPT.anchor, Statuses(None, a_status(Status.REVOKED)), record(seal_key(KEY))
     ),
 }
 

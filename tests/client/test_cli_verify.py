@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,13 @@ from shirushi_client import evidence_session
 from shirushi_client.verifier import bulk
 from shirushi_core.proofs.receipt import Receipt
 from shirushi_core.proofs.status import Status
+from shirushi_core.proofs.status_max_age import StatusMaxAge
 from shirushi_core.proofs.tlog_proof import TlogProof, verify_tlog_proof
 from shirushi_core.proofs.trust_policy import TrustPolicy
 
 COUNT = 4
+PATIENT = replace(trust_policy(), status_max_age=StatusMaxAge(10**9))
+"""Receipts on paper are of long ago."""
 
 
 def clock() -> int:
@@ -59,12 +62,13 @@ def recipient(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> Re
     data.mkdir()
     city = PaperCity(bare_receipts(COUNT, valid_until=None))
     made = Recipient(folder, tmp_path / "trust-policy.json", city, paper_witnesses(city.log, clock))
-    made.trust(trust_policy())
+    made.trust(PATIENT)
     for number in range(COUNT):
         made.receive(number, city.receipt(number))
 
     @asynccontextmanager
     async def open_witnesses(*_: Any) -> AsyncIterator[list[PaperWitness]]:
+        city.log.tick(clock())
         yield list(made.witnesses.values())
 
     monkeypatch.setattr(evidence_session, "open_witnesses", open_witnesses)
@@ -75,7 +79,7 @@ def recipient(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> Re
 def at_home(recipient: Recipient, data: Path) -> Recipient:
     """A recipient whose policy is that of the data folder."""
     recipient.policy = data / "trust-policy.json"
-    recipient.trust(trust_policy())
+    recipient.trust(PATIENT)
     return recipient
 
 

@@ -13,6 +13,7 @@ from tests.support.paper_witnesses import PaperWitness, paper_witnesses
 
 from shirushi_client.evidence_gathering import EvidenceGatherer
 from shirushi_client.ledger_errors import LedgerUnreachableError
+from shirushi_client.verifier.demand import Demand
 from shirushi_client.verifier.offline_verifier import OfflineVerifier
 from shirushi_client.verifier.report import Mode, Report
 from shirushi_client.verifier.verification import Certificate, Refresher, Verification
@@ -42,7 +43,7 @@ class FakeLedger:
     asked: list[str] = field(default_factory=list)
     down: bool = False
 
-    async def verify_digest(self, digest: Any, receipt: Receipt, *, name: str, at: int | None) -> Report:
+    async def verify_digest(self, digest: Any, receipt: Receipt, demand: Demand, *, name: str) -> Report:
         self.asked.append(name)
         report = OfflineVerifier(POLICY, clock=lambda: NOW).verify_digest(
             digest, PaperCity().receipt(), name=name
@@ -61,6 +62,7 @@ class Desk:
     no_address: bool = False
 
     def __post_init__(self) -> None:
+        self.city.log.tick(NOW - 10)
         self.witnesses = paper_witnesses(self.city.log, lambda: NOW)
 
     async def verify(self, *certificates: Certificate) -> list[Report]:
@@ -104,7 +106,7 @@ async def test_the_newest_status_is_had_from_the_witnesses() -> None:
     report = await desk.one(issued)
     assert (report.verdict, report.evidence.mode) == (Verdict.NOT_VALID, Mode.REFRESHED)
     assert report.status is not None
-    assert report.status_as_of == NOW
+    assert report.good_as_of == NOW - 10
 
 
 async def test_offline_nobody_is_asked_and_the_receipt_says_as_of_when() -> None:
@@ -113,7 +115,7 @@ async def test_offline_nobody_is_asked_and_the_receipt_says_as_of_when() -> None
     desk.city.change(Status.REVOKED)
     report = await desk.one(issued)
     assert (report.verdict, report.evidence.mode, desk.asked) == (Verdict.VALID, Mode.OFFLINE, 0)
-    assert report.status_as_of == BEGIN + 120
+    assert report.good_as_of == BEGIN + 100
 
 
 async def test_a_receipt_that_carries_enough_is_not_asked_about_where_that_is_not_needed() -> None:
@@ -125,7 +127,7 @@ async def test_a_receipt_that_carries_enough_is_not_asked_about_where_that_is_no
 
 
 async def test_a_status_that_is_older_than_allowed_is_refreshed() -> None:
-    desk = Desk(plan=replace(IF_NEEDED, max_age=60))
+    desk = Desk(plan=replace(IF_NEEDED, demand=Demand(max_age=60)))
     report = await desk.one()
     assert (report.verdict, report.evidence.mode) == (Verdict.VALID, Mode.REFRESHED)
 
@@ -166,7 +168,7 @@ async def test_what_had_to_be_refreshed_and_could_not_cannot_be_confirmed() -> N
     report = await desk.one()
     assert report.verdict is Verdict.CANNOT_CONFIRM
     assert fresh(report) == (Result.UNKNOWN, "STATUS_FRESH_ENOUGH_REFRESH_FAILED")
-    desk = Desk(plan=replace(IF_NEEDED, max_age=60))
+    desk = Desk(plan=replace(IF_NEEDED, demand=Demand(max_age=60)))
     unplug(desk)
     report = await desk.one()
     assert report.verdict is Verdict.CANNOT_CONFIRM
@@ -176,7 +178,9 @@ async def test_what_had_to_be_refreshed_and_could_not_cannot_be_confirmed() -> N
 async def test_witnesses_that_stopped_signing_are_not_the_newest_status() -> None:
     desk = Desk()
     for witness in desk.witnesses.values():
-        witness.clock = lambda: NOW - 3600
+        witness.size = (
+            desk.city.anchored_size
+        )  # signed with fresh times, and of long ago by what stands in it
     report = await desk.one()
     assert (report.verdict, fresh(report)[1]) == (Verdict.VALID, "STATUS_FRESH_ENOUGH_NOT_REFRESHED")
     desk.plan = ONLINE
@@ -193,7 +197,7 @@ async def test_nobody_is_asked_about_a_file_that_was_changed() -> None:
 async def test_nobody_is_asked_about_another_ledgers_certificate() -> None:
     desk = Desk()
     other = PaperCity(bare_receipts(ledger="elsewhere-test"), log=PaperLog("elsewhere-test"))
-    assert (await desk.one(other.receipt())).verdict is Verdict.NOT_VALID
+    assert (await desk.one(other.receipt())).verdict is Verdict.CANNOT_CONFIRM
     assert desk.asked == 0
 
 
@@ -226,24 +230,48 @@ async def test_without_evidence_witnesses_and_ledger_it_cannot_be_confirmed() ->
     assert (await desk.one(desk.city.receipts[0])).verdict is Verdict.CANNOT_CONFIRM
 
 
-def hide_revocation(desk: Desk, before: PaperLog) -> None:
-    """Two members answer as if nothing had been revoked: honestly, from before it was."""
-    for member in MEMBERS[:2]:
-        desk.witnesses[member].log = before
+def hide_revocation(desk: Desk, size: int, members: tuple[str, ...] = MEMBERS[:2]) -> None:
+    """Let members answer as if nothing had been revoked: honestly, from before it was."""
+    for member in members:
+        desk.witnesses[member].size = size
 
 
 async def test_two_members_that_serve_an_old_status_cannot_hide_a_revocation() -> None:
     desk = Desk()
-    before = PaperCity().log
-    issued = desk.city.receipt()
+    issued, before = desk.city.receipt(), len(desk.city.log.entries)
     desk.city.change(Status.REVOKED)
     hide_revocation(desk, before)
     report = await desk.one(issued)
     assert report.verdict is Verdict.NOT_VALID
 
 
+async def test_two_liars_and_an_honest_member_that_is_cut_off_hide_no_revocation_online() -> None:
+    """The three sign the old head with fresh times; what stands in it tells how old it is."""
+    desk = Desk(plan=ONLINE)
+    issued = desk.city.receipt()
+    desk.city.change(Status.REVOKED)
+    hide_revocation(desk, desk.city.anchored_size, MEMBERS[:3])
+    desk.witnesses[MEMBERS[4]].down = True
+    report = await desk.one(issued)
+    assert (report.verdict, report.good_as_of) == (Verdict.CANNOT_CONFIRM, BEGIN + 100)
+    hide_revocation(desk, desk.city.anchored_size, MEMBERS)
+    assert (await desk.one(issued)).verdict is Verdict.CANNOT_CONFIRM
+
+
+async def test_two_liars_and_an_honest_member_that_is_cut_off_keep_no_certificate_suspended() -> None:
+    city = PaperCity()
+    city.change(Status.SUSPENDED)
+    suspended = len(city.log.entries)
+    issued = city.receipt()
+    city.log.tick(NOW - 10)
+    city.change(Status.VALID)
+    desk = Desk(city, plan=ONLINE)
+    hide_revocation(desk, suspended, MEMBERS[:3])
+    assert (await desk.one(issued)).verdict is Verdict.CANNOT_CONFIRM
+
+
 async def test_two_members_that_sign_a_fork_revoke_nothing() -> None:
-    fork = PaperCity()
+    fork = Desk().city
     fork.change(Status.REVOKED)
     desk = Desk()
     for member in MEMBERS[:2]:

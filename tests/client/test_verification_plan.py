@@ -10,11 +10,10 @@ from tests.support.paper_log import PaperLog, trust_policy
 from tests.support.paper_receipts import NOW, PaperCity, bare_receipts, digest
 
 from shirushi_client.hashing import digest_bytes
-from shirushi_client.verifier.offline_checks import Refreshing
+from shirushi_client.verifier.demand import Demand, Refreshing
 from shirushi_client.verifier.offline_verifier import OfflineVerifier
 from shirushi_client.verifier.report import Report
 from shirushi_client.verifier.verification_plan import (
-    REFRESHED_SECONDS,
     Means,
     Plan,
     PlanError,
@@ -44,14 +43,19 @@ NEVER, IF_NEEDED, ALWAYS = When.NEVER, When.IF_NEEDED, When.ALWAYS
         (Wishes(), RECIPIENT, Plan(ALWAYS, False, NEVER)),
         (Wishes(), POLICY_ALONE, Plan(NEVER, False, NEVER)),
         (Wishes(), PEERS_ALONE, Plan(NEVER, False, ALWAYS)),
-        (Wishes(at=5), PEERS_ALONE, Plan(NEVER, False, ALWAYS, at=5)),
+        (Wishes(at=5), PEERS_ALONE, Plan(NEVER, False, ALWAYS, Demand(at=5))),
         (Wishes(policy_named=True), EVERYTHING, Plan(IF_NEEDED, False, NEVER)),
-        (Wishes(policy_named=True, at=5), RECIPIENT, Plan(IF_NEEDED, False, NEVER, at=5)),
+        (Wishes(policy_named=True, at=5), RECIPIENT, Plan(IF_NEEDED, False, NEVER, Demand(at=5))),
         (Wishes(offline=True), EVERYTHING, Plan(NEVER, False, NEVER)),
-        (Wishes(offline=True, max_age=60), EVERYTHING, Plan(NEVER, False, NEVER, 60)),
+        (Wishes(offline=True, max_age=60), EVERYTHING, Plan(NEVER, False, NEVER, Demand(60))),
         (Wishes(online=True), EVERYTHING, Plan(ALWAYS, True, NEVER)),
-        (Wishes(max_age=60), EVERYTHING, Plan(IF_NEEDED, False, IF_NEEDED, 60)),
+        (Wishes(max_age=60), EVERYTHING, Plan(IF_NEEDED, False, IF_NEEDED, Demand(60))),
         (Wishes(ledger=True), EVERYTHING, Plan(NEVER, False, ALWAYS)),
+        (
+            Wishes(offline=True, issuer="a", document_type="b"),
+            EVERYTHING,
+            Plan(NEVER, False, NEVER, Demand(issuer="a", document_type="b")),
+        ),
     ],
 )
 def test_wishes_and_means_make_a_plan(wishes: Wishes, means: Means, plan: Plan) -> None:
@@ -102,7 +106,8 @@ REPORTS = {
     "bare": lambda: report_on(bare_receipts()[0]),
     "suspended": lambda: report_on(suspended()),
     "revoked": lambda: report_on(revoked()),
-    "tampered": lambda: report_on(bare_receipts()[0], file=b"tampered"),
+    "tampered": lambda: report_on(PaperCity().receipt(), file=b"tampered"),
+    "damaged": lambda: report_on(replace(PaperCity().receipt(), salt=bytes(32))),
     "of another ledger": lambda: report_on(elsewhere()),
     "under an expired policy": lambda: report_on(PaperCity().receipt(), expires_at=NOW - 1),
 }
@@ -116,6 +121,7 @@ REPORTS = {
         ("suspended", True, False),
         ("revoked", False, False),
         ("tampered", False, False),
+        ("damaged", True, True),
         ("of another ledger", False, False),
         ("under an expired policy", True, False),
     ],
@@ -129,11 +135,9 @@ def test_nobody_is_asked_about_what_is_settled(name: str, always: bool, if_neede
     assert not wants_ledger(Plan(NEVER, False, NEVER), report)
 
 
-def test_evidence_that_was_had_now_may_be_as_old_as_members_signatures_are() -> None:
-    plan = Plan(ALWAYS, True, NEVER, max_age=5, at=7)
-    assert demand_refreshed(plan).max_age == REFRESHED_SECONDS
-    assert demand_refreshed(replace(plan, max_age=REFRESHED_SECONDS + 1)).max_age == REFRESHED_SECONDS + 1
-    assert demand_refreshed(plan).at == 7
+def test_evidence_that_was_had_now_has_to_meet_the_same_demand() -> None:
+    plan = Plan(ALWAYS, True, NEVER, Demand(max_age=5, at=7, issuer="a"))
+    assert demand_refreshed(plan) == Demand(5, 7, Refreshing.DONE, "a")
 
 
 def test_evidence_that_had_to_be_refreshed_and_was_not_confirms_nothing() -> None:

@@ -263,6 +263,11 @@ class PaperLog:
         self.roots[len(self.entries)] = self.status_root
         return self.checkpoint()
 
+    def tick(self, time: int) -> None:
+        """Let the log know of a time, if it does not know of a later one."""
+        if time > self.time:
+            self.add_block(time=time)
+
     def checkpoint(self, size: int | None = None) -> Checkpoint:
         size = len(self.entries) if size is None else size
         return Checkpoint(origin_of(self.ledger), size, merkle.root(self.entries[:size]))

@@ -123,5 +123,6 @@ class PaperCity:
     def refreshed(
         self, number: int = 0, *, at: int = BEGIN + 2000, members: tuple[str, ...] = MEMBERS[:3]
     ) -> Receipt:
-        """A receipt whose status is of the newest head."""
+        """A receipt whose status is of the newest head, on a log that knows of the time at which it is signed."""
+        self.log.tick(at)
         return self.receipt(number, status_head=self.head(at, members))

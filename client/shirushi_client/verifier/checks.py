@@ -174,8 +174,7 @@ def _sealed(receipt: Receipt, evidence: Evidence) -> Check:
         key = named[0] if named else None
     if record is None or key is None:
         # Absence speaks for nothing: who has no record of it may be behind.
-        code = "NOT_REGISTERED" if record is None else "KEY_UNKNOWN"
-        return make_check(name, Result.UNKNOWN, code, source="members", issuer=issuer)
+        return make_check(name, Result.UNKNOWN, "NOT_REGISTERED", source="members", issuer=issuer)
     try:
         verify_seal(anchor.statement, anchor.seal, key.public_key)
     except SealError:

@@ -15,8 +15,8 @@ SENTENCES = MappingProxyType(
             "The file is not the certificate of this receipt: it was changed, or the receipt is of another file.",
         ),
         "FILE_INTACT_PATH_BROKEN": (
-            "受領証の証明経路がつながりません。受領証が途中で壊れたようです。受領証をもう一度お求めください。",
-            "The receipt does not fit together: it was damaged on the way. Ask for the receipt again.",
+            "受領証がつながりません（コンパクト形式では、ファイルとつながりません）。途中で壊れたようです。受領証とファイルをもう一度お求めください。",
+            "The receipt does not fit together (a compact one: with this file): something was damaged on the way. Ask for both again.",
         ),
         "FILE_INTACT_NOTHING_PROVED": (
             "ファイルはこの受領証のものではありませんが、受領証も台帳につながらないため、判断できません。受領証をもう一度お求めください。",
@@ -43,8 +43,8 @@ SENTENCES = MappingProxyType(
             "The seal's key was outside its validity when the certificate was anchored ({at}).",
         ),
         "SEALED_BY_ISSUER_NOT_REGISTERED": (
-            "発行者{issuer}は登録されていません。",
-            "Issuer {issuer} is not registered.",
+            "参加機関は、発行者{issuer}のこの鍵の登録をまだ知りません。少し待って再度お試しください。",
+            "The members do not know this key of issuer {issuer} yet: try again in a moment.",
         ),
         "SEALED_BY_ISSUER_NOT_LEARNED": (
             "発行者の鍵を十分な数の参加機関から確認できませんでした。",

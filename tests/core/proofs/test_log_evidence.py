@@ -61,7 +61,8 @@ def test_anchor_issuer_and_status_root_are_led_to_the_checkpoint(log: PaperLog) 
     assert verify_logged(BATCH.anchor, evidence.inclusion, checkpoint) == BATCH.anchor
     assert evidence.issuer is not None
     assert verify_registered(evidence.issuer, checkpoint) == issuer_record()
-    assert verify_status_entry(log.status_entry(), checkpoint) == log.status_root
+    entry = verify_status_entry(log.status_entry(), checkpoint)
+    assert (entry.root, entry.time) == (log.status_root, log.time)
 
 
 def test_an_entry_that_is_not_the_last_is_no_status_of_the_checkpoint(log: PaperLog) -> None:
