@@ -7,12 +7,13 @@ nothing but its own signature: gathering ends a moment after a quorum has signed
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from shirushi_client.head_gathering import HeadGathering, NewestHead
 from shirushi_client.head_signatures import HeadSignatures
-from shirushi_client.witness_answers import Answers
+from shirushi_client.witness_answers import Answers, Hedged
 from shirushi_client.witness_client import Witness, WitnessError
 from shirushi_core.errors import InvalidInputError, ShirushiError
 from shirushi_core.proofs import merkle
@@ -31,13 +32,11 @@ from shirushi_core.proofs.log_evidence import (
     verify_registered,
     verify_status_entry,
 )
-from shirushi_core.proofs.note import SignedNote
 from shirushi_core.proofs.receipt import Receipt
 from shirushi_core.proofs.status import StatusRecord
 from shirushi_core.proofs.trust_policy import TrustPolicy
 from shirushi_core.proofs.witness_protocol import (
     ANCHORED,
-    MAX_ASKED,
     MAX_WAIT_SECONDS,
     ProofsAnswer,
     ProofsRequest,
@@ -49,8 +48,11 @@ GATHER_SECONDS = 5
 BATCH_GRACE_SECONDS = 0.1
 """How much longer the others are waited for once a quorum has signed a batch's head: all that are well make it by then."""
 
-GRACE_SECONDS = 0.5
-"""How much longer the others are waited for once a quorum has signed a head: one of them may have a newer one."""
+HEDGE_SECONDS = 0.5
+"""How long a witness may take to prove receipts before the next one is asked too."""
+
+TOGETHER = 128
+"""Receipts asked about in one request: what a lying witness can answer is bounded by what it was asked."""
 
 SHOWN_POLL_SECONDS = 0.02
 """How often a witness is asked whether it has logged a change."""
@@ -168,43 +170,13 @@ class EvidenceGatherer:
             problems=problems,
         )
 
-    async def newest_head(self, *, certified: bool = False) -> tuple[Head, Mapping[str, str]]:
-        """Return the newest head that a quorum signs now, and what was wrong with whom; raises WitnessError.
+    async def newest_head(self, *, certified: bool = False) -> NewestHead:
+        """Return the newest head that a quorum signs now; raises WitnessError.
 
-        Members sign the same heads at slightly different moments: the newest that a quorum has reached is asked for of those
-        that are beyond it. `certified`: with a quorum certificate, for which all are waited for a moment longer.
+        `certified`: with a quorum certificate, if there are shares enough.
         """
-        problems: dict[str, str] = {}
-        signatures = HeadSignatures(self._heads, self._clock)
-        sizes: dict[str, int] = {}
-
-        async def collect(
-            witnesses: Sequence[Witness], ask: Callable[[Witness], Awaitable[SignedNote]]
-        ) -> None:
-            async with Answers(witnesses, ask, self._patience, problems) as answers:
-                while (answered := await answers.next()) is not None:
-                    member, note = answered
-                    try:
-                        sizes[member] = signatures.add(member, note).size
-                    except ShirushiError as error:
-                        problems[member] = str(error)
-                    if signatures.confirmed():
-                        answers.hurry(GRACE_SECONDS)
-
-        await collect(self._witnesses, lambda each: each.note())
-        quorum = signatures.quorum
-        if len(sizes) >= quorum and not signatures.confirmed():
-            size = sorted(sizes.values(), reverse=True)[quorum - 1]
-            ahead = [each for each in self._witnesses if sizes.get(each.member_id, 0) > size]
-            await collect(ahead, lambda each: each.note(size, 1))
-        confirmed = signatures.confirmed()
-        if not confirmed:
-            why = "; ".join(problems.values()) or "they signed different heads"
-            raise WitnessError(
-                f"no head of the log is confirmed by {quorum} members now, of {len(self._witnesses)} asked: {why}"
-            )
-        newest = max(confirmed, key=lambda each: each.size)
-        return signatures.head(newest, certified=certified), problems
+        gathering = HeadGathering(self._witnesses, self._heads, self._clock, self._patience)
+        return await gathering.gather(certified=certified)
 
     async def until_shown(self, record: StatusRecord) -> ShownBy:
         """Wait until a quorum of witnesses show a status record under their newest heads, and return who does.
@@ -237,17 +209,13 @@ class EvidenceGatherer:
 
         Raises WitnessError if no quorum confirms a head now, or no witness proves a receipt's batch and status under it.
         """
-        head, problems = await self.newest_head(certified=compact)
+        newest = await self.newest_head(certified=compact)
         refreshed: list[Receipt] = []
-        for start in range(0, len(receipts), MAX_ASKED):
-            refreshed += await self._refresh(
-                receipts[start : start + MAX_ASKED], head, dict(problems), compact
-            )
+        for start in range(0, len(receipts), TOGETHER):
+            refreshed += await self._refresh(receipts[start : start + TOGETHER], newest, compact)
         return refreshed
 
-    async def _refresh(
-        self, receipts: Sequence[Receipt], head: Head, problems: dict[str, str], compact: bool
-    ) -> list[Receipt]:
+    async def _refresh(self, receipts: Sequence[Receipt], newest: NewestHead, compact: bool) -> list[Receipt]:
         anchors = {receipt.anchor.statement.batch_id: receipt.anchor for receipt in receipts}
         issuers = list(
             dict.fromkeys((each.statement.issuer, each.issuer_sequence) for each in anchors.values())
@@ -258,16 +226,22 @@ class EvidenceGatherer:
             batches=tuple(anchors),
             issuers=tuple(issuers),
             statuses=tuple(wanted),
-            head=head.checkpoint.size,
+            head=newest.head.checkpoint.size,
         )
-        for witness in self._witnesses:
-            try:
-                answer = await witness.proofs(request)
-                return self._refreshed(receipts, answer, request, head, compact)
-            except (WitnessError, ConfirmationError, InvalidInputError, merkle.ProofError) as error:
-                problems[witness.member_id] = str(error)
+        problems = dict(newest.problems)
+        # Who signed the head has it; the next is asked as soon as one has failed, or taken long.
+        signers = sorted(self._witnesses, key=lambda each: each.member_id not in newest.members)
+        async with Hedged(
+            signers, lambda each: each.proofs(request), HEDGE_SECONDS, self._patience, problems
+        ) as answers:
+            while (answered := await answers.next()) is not None:
+                member, answer = answered
+                try:
+                    return self._refreshed(receipts, answer, request, newest.head, compact)
+                except (ConfirmationError, InvalidInputError, merkle.ProofError) as error:
+                    problems[member] = str(error)
         raise WitnessError(
-            f"no witness proves these receipts under the head of size {head.checkpoint.size}: "
+            f"no witness proves these receipts under the head of size {newest.head.checkpoint.size}: "
             f"{'; '.join(problems.values())}"
         )
 

@@ -5,6 +5,7 @@ Source: docs/formats/witness.md.
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -21,7 +22,6 @@ from shirushi_core.proofs.note import MAX_NOTE_BYTES, SignedNote
 from shirushi_core.proofs.tiles import MAX_BUNDLE_BYTES, Tile, entries_path
 from shirushi_core.proofs.trust_policy import TrustPolicy, WitnessAddress
 from shirushi_core.proofs.witness_protocol import (
-    MAX_ANSWER_BYTES,
     MAX_WAIT_SECONDS,
     ProofsAnswer,
     ProofsRequest,
@@ -57,6 +57,9 @@ class Witness(Protocol):
     async def proofs(self, request: ProofsRequest) -> ProofsAnswer:
         """Return proofs under one head; raises WitnessError."""
 
+    async def consistency_path(self, first: int, second: int) -> list[bytes]:
+        """Return what is to prove that a size of its log extends another; raises WitnessError."""
+
 
 class WitnessClient:
     """A witness at its address."""
@@ -75,9 +78,10 @@ class WitnessClient:
             raise self._error(f"gave no checkpoint: {error}") from error
 
     async def proofs(self, request: ProofsRequest) -> ProofsAnswer:
-        data = await self._ask("POST", "/proofs", request.to_bytes(), MAX_ANSWER_BYTES, request.wait)
+        data = await self._ask("POST", "/proofs", request.to_bytes(), request.answer_bytes, request.wait)
         try:
-            return ProofsAnswer.from_bytes(data)
+            # In a thread: whoever lies must not keep the answers of others waiting.
+            return await asyncio.to_thread(ProofsAnswer.from_bytes, data, request)
         except InvalidInputError as error:
             raise self._error(f"gave proofs that cannot be read: {error}") from error
 

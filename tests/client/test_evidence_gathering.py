@@ -229,7 +229,7 @@ async def test_members_that_are_a_block_apart_agree_on_the_head_that_a_quorum_ha
     log.add_block(records=[revoked(BATCH.receipts[0])])
     witnesses = paper_witnesses(log, now)
     witnesses["iizuka"].size = witnesses["haw"].size = witnesses["gcom"].size = sizes[0]
-    head, _ = await gatherer(witnesses).newest_head()
+    head = (await gatherer(witnesses).newest_head()).head
     assert head.checkpoint.size == sizes[0]
 
 

@@ -42,7 +42,7 @@ with atheris.instrument_imports(include=["shirushi_core", "shirushi_client"]):
     from shirushi_core.proofs.receipt import Receipt
     from shirushi_core.proofs.report import Verdict
     from shirushi_core.proofs.tlog_proof import TlogProof
-    from shirushi_core.proofs.witness_protocol import ProofsAnswer
+    from shirushi_core.proofs.witness_protocol import ProofsAnswer, ProofsRequest
 
 NOW = BEGIN + 1000
 
@@ -164,9 +164,17 @@ def _answer() -> bytes:
     log, status = RECEIPT.log, RECEIPT.status
     if log is None or status is None:
         raise AssertionError("the receipt has no evidence")
+    standings = () if status.issuer is None else (status.issuer,)
     return ProofsAnswer(
-        log.head, status.entry, (log.inclusion,), (log.issuer,), (status.statuses,)
+        log.head, status.entry, (log.inclusion,), (log.issuer,), (status.statuses,), standings
     ).to_bytes()
+
+
+ASKED = ProofsRequest(
+    (RECEIPT.anchor.statement.batch_id,),
+    ((RECEIPT.anchor.statement.issuer, RECEIPT.anchor.issuer_sequence),),
+    ((RECEIPT.anchor.statement.batch_id, RECEIPT.commitment),),
+)
 
 
 TARGETS: dict[str, tuple[Callable[[bytes], object], bytes]] = {
@@ -176,7 +184,7 @@ TARGETS: dict[str, tuple[Callable[[bytes], object], bytes]] = {
     "policy": (lambda data: parse_trusted(data, NOW), POLICY_BYTES),
     "note": (read_note, RECEIPT.log.head.note.to_text().encode() if RECEIPT.log else b""),
     "tlog-proof": (read_tlog_proof, _proof()),
-    "answer": (ProofsAnswer.from_bytes, _answer()),
+    "answer": (lambda data: ProofsAnswer.from_bytes(data, ASKED), _answer()),
 }
 
 

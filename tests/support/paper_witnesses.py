@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from tests.support.paper_log import KEYS, MEMBERS, PaperLog, issuer_record
 
 from shirushi_client.witness_client import WitnessError
+from shirushi_core.proofs import merkle
 from shirushi_core.proofs.log_entry import issuance_entry
 from shirushi_core.proofs.log_evidence import Head
 from shirushi_core.proofs.note import SignedNote
@@ -28,6 +29,7 @@ class PaperWitness:
     bend_note: Callable[[SignedNote], SignedNote] = lambda note: note
     size: int | None = None  # the newest head it knows of, if that is not the log's
     asked: int = 0
+    until: asyncio.Event | None = None  # it answers nothing before
 
     async def note(self, size: int | None = None, wait: int = 0) -> SignedNote:
         await self._answer()
@@ -62,6 +64,10 @@ class PaperWitness:
             )
         )
 
+    async def consistency_path(self, first: int, second: int) -> list[bytes]:
+        await self._answer()
+        return merkle.consistency_path(self.log.entries[:second], first)
+
     def _newest(self) -> int:
         return len(self.log.entries) if self.size is None else self.size
 
@@ -72,6 +78,8 @@ class PaperWitness:
         self.asked += 1
         if self.down:
             raise WitnessError(f"the witness of {self.member_id} cannot be reached")
+        if self.until is not None:
+            await self.until.wait()
         if self.silent:
             await asyncio.Event().wait()
 

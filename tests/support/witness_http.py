@@ -47,7 +47,7 @@ class Client:
     async def proofs(self, request: ProofsRequest) -> ProofsAnswer:
         status, body, _ = await self.request("POST", "/proofs", request.to_bytes())
         assert status == 200, body
-        return ProofsAnswer.from_bytes(body)
+        return ProofsAnswer.from_bytes(body, request)
 
     async def taken_in(self, chain: AnchoredChain) -> None:
         self.peer.grown()

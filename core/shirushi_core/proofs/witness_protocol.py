@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from shirushi_core.errors import InvalidInputError
 from shirushi_core.proofs import fields
-from shirushi_core.proofs.canonical import MAX_INTEGER, Json, decode, encode
+from shirushi_core.proofs.canonical import MAX_INTEGER, Json, decode, decode_canonical, encode
 from shirushi_core.proofs.issuer_standing import IssuerStanding
 from shirushi_core.proofs.log_evidence import (
     INCLUSION_FIELDS,
@@ -30,7 +30,16 @@ MAX_ASKED = 1024
 """Proofs of one kind in one request."""
 
 MAX_REQUEST_BYTES = 512 * 1024
-MAX_ANSWER_BYTES = 64 << 20
+
+ANSWER_BYTES = 256 * 1024
+"""What an answer may have beside its items: the head's note, and the status entry with its path."""
+
+BATCH_BYTES, ISSUER_BYTES, STANDING_BYTES, STATUS_BYTES = 8 * 1024, 128 * 1024, 128 * 1024, 24 * 1024
+"""What an item of an answer may have: no honest one comes near."""
+
+ANSWER_PARTS, ITEM_PARTS, RECORD_PARTS = 64, 8, 160
+"""JSON arrays and objects in an answer beside its items, in an item, and in one with an issuer's record."""
+
 MAX_WAIT_SECONDS = 10
 
 NEWEST = "newest"
@@ -79,6 +88,23 @@ class ProofsRequest:
     def standings(self) -> tuple[str, ...]:
         """The issuers whose standing is answered: the distinct ids among `issuers`, in their order."""
         return tuple(dict.fromkeys(issuer for issuer, _ in self.issuers))
+
+    @property
+    def answer_bytes(self) -> int:
+        """How long an answer may be."""
+        return (
+            ANSWER_BYTES
+            + len(self.batches) * BATCH_BYTES
+            + len(self.issuers) * ISSUER_BYTES
+            + len(self.standings) * STANDING_BYTES
+            + len(self.statuses) * STATUS_BYTES
+        )
+
+    @property
+    def answer_parts(self) -> int:
+        """How many JSON arrays and objects an answer may have: reading it costs no more than what was asked is worth."""
+        records = len(self.issuers) + len(self.standings)
+        return ANSWER_PARTS + ITEM_PARTS * (len(self.batches) + len(self.statuses)) + RECORD_PARTS * records
 
     def to_bytes(self) -> bytes:
         """Return the request's body."""
@@ -138,18 +164,25 @@ class ProofsAnswer:
         return encode(value)
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> ProofsAnswer:
-        """Parse an answer's body strictly; raises InvalidInputError."""
-        members = fields.an_object(
-            decode(data, max_bytes=MAX_ANSWER_BYTES), "answer", _ANSWER_FIELDS, optional=_ANSWER_OPTIONAL
-        )
+    def from_bytes(cls, data: bytes, request: ProofsRequest) -> ProofsAnswer:
+        """Parse the body of an answer to a request strictly, in canonical JSON; raises InvalidInputError.
+
+        It has as many items as were asked for, or it is no answer.
+        """
+        parts = data.count(b"[") + data.count(b"{")
+        if parts > request.answer_parts:
+            raise InvalidInputError(
+                f"answer: expected at most {request.answer_parts} arrays and objects, found {parts}"
+            )
+        value = decode_canonical(data, max_bytes=request.answer_bytes)
+        members = fields.an_object(value, "answer", _ANSWER_FIELDS, optional=_ANSWER_OPTIONAL)
         entry = fields.an_object(
             members["status_entry"],
             "answer: status_entry",
             STATUS_ENTRY_FIELDS,
             optional=STATUS_ENTRY_OPTIONAL,
         )
-        return cls(
+        answer = cls(
             head=Head.of(members["checkpoint"], None, "answer"),
             status_entry=StatusEntryProof.of(entry, "answer: status_entry"),
             batches=_items(members["batches"], "answer: batches", _optional(_inclusion)),
@@ -157,6 +190,18 @@ class ProofsAnswer:
             statuses=_items(members["statuses"], "answer: statuses", _statuses),
             standings=_items(members.get("standings", []), "answer: standings", IssuerStanding.from_json),
         )
+        for what, given, asked in (
+            ("batches", answer.batches, request.batches),
+            ("issuers", answer.issuers, request.issuers),
+            ("statuses", answer.statuses, request.statuses),
+        ):
+            if len(given) != len(asked):
+                raise InvalidInputError(f"answer: {what}: expected {len(asked)}, found {len(given)}")
+        if len(answer.standings) not in (0, len(request.standings)):
+            raise InvalidInputError(
+                f"answer: standings: expected {len(request.standings)} or none, found {len(answer.standings)}"
+            )
+        return answer
 
 
 def _items(value: Json, where: str, parse: Callable[[Json], Item]) -> tuple[Item, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from hashlib import sha256
 
 import pytest
@@ -194,7 +195,13 @@ def test_a_status_without_any_checkpoint_is_refused(log: PaperLog) -> None:
 def test_requests_and_answers_are_read_as_they_were_written(log: PaperLog) -> None:
     log.add_block(records=[record(BATCH.receipts[0].commitment)])
     commitment = BATCH.receipts[0].commitment
-    request = ProofsRequest((BATCH_ID,), (("iizuka-city", 1),), ((BATCH_ID, commitment),), head=7, wait=3)
+    request = ProofsRequest(
+        (BATCH_ID, bytes(32)),
+        (("iizuka-city", 1), ("iizuka-city", 2)),
+        ((BATCH_ID, commitment), (BATCH_ID, bytes(32))),
+        head=7,
+        wait=3,
+    )
     assert ProofsRequest.from_bytes(request.to_bytes()) == request
     evidence = log.log_evidence(BATCH.anchor, log.head(NOW), issuer_record())
     answer = ProofsAnswer(
@@ -203,8 +210,39 @@ def test_requests_and_answers_are_read_as_they_were_written(log: PaperLog) -> No
         (evidence.inclusion, None),
         (evidence.issuer, None),
         (log.statuses(BATCH_ID, commitment), CertificateStatuses(b"\0\0\0", None, None)),
+        tuple(standing for each in request.standings if (standing := log.standing(each)) is not None),
     )
-    assert ProofsAnswer.from_bytes(answer.to_bytes()) == answer
+    assert ProofsAnswer.from_bytes(answer.to_bytes(), request) == answer
+    before = dataclasses.replace(answer, standings=())
+    assert ProofsAnswer.from_bytes(before.to_bytes(), request) == before
+    for other in (
+        ProofsRequest(request.batches[:1], request.issuers, request.statuses),
+        ProofsRequest(request.batches, request.issuers[:1], request.statuses),
+        ProofsRequest(request.batches, request.issuers, request.statuses[:1]),
+    ):
+        with pytest.raises(InvalidInputError, match="expected 1, found 2"):
+            ProofsAnswer.from_bytes(answer.to_bytes(), other)
+
+
+@pytest.mark.parametrize("flood", [b"[],", b"{},", b'"",', b"0,"])
+def test_an_answer_costs_no_more_to_refuse_than_what_was_asked_is_worth(flood: bytes) -> None:
+    request = ProofsRequest((BATCH_ID,), (("iizuka-city", 1),), ((BATCH_ID, bytes(32)),))
+    assert request.answer_bytes < 1 << 20
+    for data in (b"[" + flood * (request.answer_bytes // len(flood) - 1) + b"0]", flood * (21 << 20)):
+        started = time.process_time()
+        with pytest.raises(InvalidInputError):
+            ProofsAnswer.from_bytes(data, request)
+        assert time.process_time() - started < 1
+
+
+def test_a_request_names_each_item_once() -> None:
+    for items in (
+        {"batches": (BATCH_ID,) * 2},
+        {"issuers": (("a", 1),) * 2},
+        {"statuses": ((BATCH_ID, bytes(32)),) * 2},
+    ):
+        with pytest.raises(InvalidInputError, match="each item once"):
+            ProofsRequest(**items)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

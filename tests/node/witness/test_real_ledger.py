@@ -62,7 +62,7 @@ async def ask(service: WitnessService, request: ProofsRequest) -> ProofsAnswer:
         session.post(f"https://{service.address}/proofs", data=request.to_bytes()) as response,
     ):
         assert response.status == 200, await response.text()
-        return ProofsAnswer.from_bytes(await response.read())
+        return ProofsAnswer.from_bytes(await response.read(), request)
 
 
 async def run(*arguments: Any, data: Path) -> Any:
