@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from shirushi_core.errors import ShirushiError
+from shirushi_core.shown import log_handler
 from shirushi_network.control import ControlServer
 from shirushi_network.embedded import EmbeddedConsortium
 from shirushi_network.errors import ConsortiumError
@@ -73,7 +74,7 @@ async def run(layout: Layout, ready: int) -> None:
 def main() -> int:
     """Run the daemon; returns the exit code."""
     layout, ready = Layout(Path(sys.argv[1])), int(sys.argv[2])
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.basicConfig(level=logging.INFO, handlers=[log_handler()])
     try:
         try:
             import uvloop

@@ -12,12 +12,11 @@ import sys
 from pathlib import Path
 
 from shirushi_core.errors import ShirushiError
+from shirushi_core.shown import log_handler
 from shirushi_network.witness_settings import read_settings
 from shirushi_node.witness.service import WitnessService, WitnessSettings
 
 logger = logging.getLogger("shirushi.witness")
-
-LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
 
 def run_witness(settings: WitnessSettings) -> None:
@@ -47,7 +46,7 @@ async def _run(settings: WitnessSettings) -> None:
 
 def main() -> int:
     """Run the witness of the folder that is named; returns the exit code."""
-    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+    logging.basicConfig(level=logging.INFO, handlers=[log_handler()])
     try:
         run_witness(read_settings(Path(sys.argv[1])))
     except (ShirushiError, OSError) as error:

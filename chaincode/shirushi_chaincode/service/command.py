@@ -16,6 +16,7 @@ from shirushi_chaincode.service.metrics import Metrics
 from shirushi_chaincode.service.operations import OperationsServer
 from shirushi_chaincode.service.server import ChaincodeServer
 from shirushi_chaincode.service.settings import Settings, parse_settings
+from shirushi_core.shown import log_handler, shown
 
 FAILED = 1
 USAGE = 3
@@ -83,10 +84,8 @@ def main() -> int:
     """Run the command; returns the exit code."""
     try:
         settings = parse_settings(sys.argv[1:], os.environ)
-        logging.basicConfig(
-            level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
-        )
+        logging.basicConfig(level=settings.log_level.upper(), handlers=[log_handler()])
         return 0 if _run(serve(settings)) else FAILED
     except ServiceError as error:
-        print(f"shirushi_chaincode.service: {error}", file=sys.stderr)  # noqa: T201
+        print(f"shirushi_chaincode.service: {shown(str(error))}", file=sys.stderr)  # noqa: T201
         return USAGE if isinstance(error, SettingsError) else FAILED

@@ -13,10 +13,11 @@ import orjson
 from rich.text import Text
 
 from shirushi_client.cli.options import Language
-from shirushi_client.cli.output import console, say, table
+from shirushi_client.cli.output import console, plain, say, table
 from shirushi_client.cli.output_files import whole_file
 from shirushi_client.verifier.bulk import Outcome
 from shirushi_core.proofs.report import Verdict
+from shirushi_core.shown import shown
 
 FORMAT = "shirushi/reports/v1"
 SHOWN = 50
@@ -58,7 +59,7 @@ def show_summary(outcomes: Sequence[Outcome], language: Language | None) -> None
         ja, en, style = _WORDS[outcome.verdict]
         reason = outcome.ja if language is Language.JA else outcome.en
         rows.add_row(
-            Text(ja if language is Language.JA else en, style=style), Text(outcome.name), Text(reason)
+            Text(ja if language is Language.JA else en, style=style), plain(outcome.name), plain(reason)
         )
     if wrong:
         out.print(rows)
@@ -120,8 +121,8 @@ def _row(outcome: Outcome) -> Sequence[str]:
 
 
 def _cell(text: str) -> str:
-    """Keep a file's name from being taken for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    """Keep a text from being taken for a formula, and on its line."""
+    return f"'{shown(text)}" if text.startswith(_FORMULA) else shown(text)
 
 
 def _moment(seconds: int | None) -> str:

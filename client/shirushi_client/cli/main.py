@@ -18,6 +18,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from shirushi_core.errors import ShirushiError
+from shirushi_core.shown import shown
 
 GROUP = "shirushi.commands"
 USAGE = 3
@@ -96,20 +97,20 @@ class LazyGroup(TyperGroup):
         except typer.TyperException as error:
             message = error.format_message()
             if message:  # empty when all there was to show was the help
-                print(f"shirushi: {message}", file=sys.stderr)  # noqa: T201
+                _complain(str(message))
             code = USAGE
         except (typer.Abort, KeyboardInterrupt):
             code = INTERRUPTED
         except OutputClosedError:
             code = OUTPUT_CLOSED
         except ShirushiError as error:
-            print(f"shirushi: {error}", file=sys.stderr)  # noqa: T201
+            _complain(str(error))
             code = getattr(error, "exit_code", 1)
         except OSError as error:
-            print(f"shirushi: {error}", file=sys.stderr)  # noqa: T201
+            _complain(str(error))
             code = 1
         if code == INTERRUPTED:  # typer returns it after an interrupt, without a word
-            print("shirushi: interrupted", file=sys.stderr)  # noqa: T201
+            _complain("interrupted")
         if not _flushed():
             code = OUTPUT_CLOSED
         if standalone_mode:
@@ -123,6 +124,11 @@ class OutputClosedError(Exception):
 
 class CommandLoadError(ShirushiError):
     """A sub-command whose package is not installed completely."""
+
+
+def _complain(text: str) -> None:
+    """Say what went wrong, on one line: errors hold texts and names of other parties."""
+    print(f"shirushi: {shown(text)}", file=sys.stderr)  # noqa: T201
 
 
 def _flushed() -> bool:

@@ -5,32 +5,51 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
 import orjson
-from rich.console import Console
+import typer
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from shirushi_client.cli.options import Language
 from shirushi_core.proofs.canonical import Json
+from shirushi_core.shown import shown, shown_lines
 
 PIPE_WIDTH = 1000
 """Columns where no terminal says how many there are: enough that a row of a table stays one line."""
+
+MAX_LINE = 1 << 16
+"""Characters of a line of a log that are shown."""
 
 SHOWN_DIGITS = 16
 """Hex digits of an id that tables show."""
 
 
 class ResultConsole(Console):
-    """A console that lets the command end as usual when nobody reads its output any more."""
+    """A console that lets the command end as usual when nobody reads its output any more, and shows text as text."""
 
     def on_broken_pipe(self) -> None:
         """Raise the error that rich is handling, where rich would end the process."""
         raise
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Render with every invisible character written out but the line ends, which are the layout's."""
+        for segment in super().render(renderable, options):
+            if segment.control or segment.text == "\n" or segment.text.isprintable():
+                yield segment
+            else:
+                yield Segment(shown_lines(segment.text), segment.style)
+
+
+def plain(text: str, style: str = "") -> Text:
+    """Return a text from wherever as one line of a table or a sentence: brackets are no markup, line ends are written out."""
+    return Text(shown(text), style=style)
 
 
 def console() -> Console:
@@ -40,8 +59,8 @@ def console() -> Console:
 
 
 def note(text: str) -> None:
-    """Tell a person something that is not the result."""
-    print(text, file=sys.stderr)  # noqa: T201
+    """Tell a person something that is not the result, on one line."""
+    print(shown(text), file=sys.stderr)  # noqa: T201
 
 
 def command_name() -> str:
@@ -92,13 +111,20 @@ def _listing(columns: Sequence[str], rows: Sequence[Sequence[str]], wrapped: Col
         else:
             made.add_column(column, overflow="ellipsis", no_wrap=True)
     for row in rows:
-        made.add_row(*(Text(cell) for cell in row))
+        made.add_row(*(plain(cell) for cell in row))
     return made
 
 
 def say(text: str) -> None:
-    """Print a line of plain text on standard output."""
-    console().print(Text(text))
+    """Print a line of plain text on standard output; line ends before and after it are layout."""
+    line = text.strip("\n")
+    start = text.index(line) if line else 0
+    console().print(Text(text[:start] + shown(line) + text[start + len(line) :]))
+
+
+def say_line(text: str) -> None:
+    """Print a line as it is found elsewhere, such as in a log, however long, without folding it."""
+    typer.echo(shown(text, most=MAX_LINE))
 
 
 def moment(seconds: int | None) -> str:

@@ -8,9 +8,10 @@ from rich.table import Table
 from rich.text import Text
 
 from shirushi_client.cli.options import Language
-from shirushi_client.cli.output import console, moment, table
+from shirushi_client.cli.output import console, moment, plain, table
 from shirushi_client.verifier.report import MemberView, Mode, Report
 from shirushi_core.proofs.report import Check, CheckName, Result, Verdict
+from shirushi_core.shown import shown
 
 CODES_WIDTH = 110
 """Columns from which on there is room for the checks' codes beside their sentences."""
@@ -45,18 +46,18 @@ def show_report(report: Report, language: Language | None) -> None:
     out = console()
     ja, en, style = _VERDICTS[report.verdict]
     test = f"  {_in(language, '【試験用】', '[TEST]', between='')}" if report.test else ""
-    out.print(Text.assemble((_in(language, ja, en), style), (test, "magenta"), f"  {report.file}"))
-    out.print(Text(_sentence(report, language)))
+    out.print(Text.assemble((_in(language, ja, en), style), (test, "magenta"), f"  {shown(report.file)}"))
+    out.print(plain(_sentence(report, language)))
     out.print(_checks(_shown(report, language), language, with_codes=out.width >= CODES_WIDTH))
     issuer = report.receipt.anchor.statement.issuer
     if report.issuer is not None:
         issuer = _in(language, report.issuer.name_ja, report.issuer.name_en)
-    out.print(Text(f"{_in(language, '発行者', 'issuer')}: {issuer}"))
+    out.print(plain(f"{_in(language, '発行者', 'issuer')}: {issuer}"))
     out.print(Text(f"{_in(language, '記録', 'anchored')}: {moment(report.receipt.anchor.anchored_at)}"))
     as_of = _in(language, "有効状態の時点", "status as of")
     out.print(Text(f"{as_of}: {moment(report.good_as_of)}"))
     for line in _members(report, language):
-        out.print(Text(line))
+        out.print(plain(line))
     out.print()
 
 
@@ -86,7 +87,7 @@ def _checks(checks: Sequence[Check], language: Language | None, *, with_codes: b
             if language in (shown, None)
         ]
         for number, (result, sentence) in enumerate(said):
-            cells = [Text(result, style=style), Text(sentence)]
+            cells = [Text(result, style=style), plain(sentence)]
             if with_codes:
                 cells.append(Text("" if number else check.code, style="dim"))
             made.add_row(*cells)

@@ -9,7 +9,7 @@ from rich.text import Text
 from shirushi_client.audit.findings import Evidence, Finding, Kind
 from shirushi_client.audit.report import AuditReport, LogView, Outcome
 from shirushi_client.cli.options import Language
-from shirushi_client.cli.output import console, day_and_time, moment, say, shortened, show_rows
+from shirushi_client.cli.output import console, day_and_time, moment, plain, say, shortened, show_rows
 
 SHOWN = 20
 """Findings that are shown in words; of more, only the number is. --json has all."""
@@ -59,10 +59,10 @@ def _show_finding(finding: Finding, language: Language | None) -> None:
     style = _STYLES[finding.kind]
     for shown, sentence in ((Language.JA, finding.ja), (Language.EN, finding.en)):
         if language in (shown, None):
-            out.print(Text(sentence, style=style))
+            out.print(plain(sentence, style))
     out.print(Text(f"  {finding.code}", style="dim"))
     for line in _details(finding, language):
-        out.print(Text(f"  {line}"))
+        out.print(plain(f"  {line}"))
 
 
 def _details(finding: Finding, language: Language | None) -> Iterator[str]:

@@ -10,7 +10,8 @@ import typer
 from rich.markup import escape
 
 from shirushi_client.cli import options
-from shirushi_client.cli.output import command_name, console, note, print_json, table
+from shirushi_client.cli.output import command_name, console, note, plain, print_json, say_line, table
+from shirushi_core.shown import shown
 from shirushi_network import bring_up
 from shirushi_network.chaincode_servers import parse_servers
 from shirushi_network.cli.data_folder import layout_of
@@ -187,9 +188,9 @@ def logs(
         print_json({"logs": found})
         return
     for node, said in found.items():
-        console().print(f"[bold]{node}[/]")
+        console().print(plain(node, "bold"))
         for line in said:
-            typer.echo(line)
+            say_line(line)
 
 
 @app.command()
@@ -304,7 +305,7 @@ def _witness_state(witness: dict[str, Any]) -> str:
 
 def _show_problems(member_id: str, problems: list[str]) -> None:
     for problem in problems:
-        console().print(f"[red]{member_id}[/]: {escape(problem)}", highlight=False)
+        console().print(f"[red]{member_id}[/]: {escape(shown(problem))}", highlight=False)
 
 
 def _ago(at: int | None) -> str:

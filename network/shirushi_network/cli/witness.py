@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from shirushi_client.cli import options
+from shirushi_core.shown import log_handler
 from shirushi_network.cli.data_folder import layout_of, topology_of
 from shirushi_network.engine import EngineName, read_choice
 from shirushi_network.errors import ConsortiumError
@@ -16,7 +17,7 @@ from shirushi_network.lock import lock_holder, single_process
 from shirushi_network.member_access import members_here
 from shirushi_network.topology import Member, Topology
 from shirushi_network.witness_configuration import DATA, GENESIS, witness_configuration, write_configuration
-from shirushi_network.witness_process import LOG_FORMAT, run_witness
+from shirushi_network.witness_process import run_witness
 from shirushi_network.witness_settings import read_settings
 
 app = typer.Typer(
@@ -80,7 +81,7 @@ def run(
             genesis=folder / GENESIS,
         )
         write_configuration(folder, configuration, layout.genesis.read_bytes())
-        logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+        logging.basicConfig(level=logging.INFO, handlers=[log_handler()])
         run_witness(read_settings(folder))
 
 
