@@ -61,7 +61,7 @@ VERSION = 2
 """The version of a receipt whose status entry has a time; any other has version 1."""
 
 _BEFORE = 1
-MAX_COMPACT_BYTES = 4096
+MAX_COMPACT_BYTES = 5120
 QR_BYTES = 2953
 """What one QR code holds at most: version 40, level L, bytes."""
 
