@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from shirushi_client.head_gathering import HeadGathering, NewestHead
+from shirushi_client.head_gathering import Contradiction, HeadGathering, NewestHead
 from shirushi_client.head_signatures import HeadSignatures
 from shirushi_client.witness_answers import Answers, Hedged
 from shirushi_client.witness_client import Witness, WitnessError
@@ -113,6 +113,8 @@ class EvidenceGatherer:
         self._heads = heads
         self._clock = clock
         self._patience = patience
+        self.contradictions: dict[str, Contradiction] = {}
+        """The first that each member was found in."""
 
     @property
     def policy(self) -> TrustPolicy:
@@ -176,7 +178,10 @@ class EvidenceGatherer:
         `certified`: with a quorum certificate, if there are shares enough.
         """
         gathering = HeadGathering(self._witnesses, self._heads, self._clock, self._patience)
-        return await gathering.gather(certified=certified)
+        newest = await gathering.gather(certified=certified)
+        for each in newest.contradictions:
+            self.contradictions.setdefault(each.member_id, each)
+        return newest
 
     async def until_shown(self, record: StatusRecord) -> ShownBy:
         """Wait until a quorum of witnesses show a status record under their newest heads, and return who does.

@@ -270,6 +270,22 @@ async def test_two_liars_and_an_honest_member_that_is_cut_off_keep_no_certificat
     assert (await desk.one(issued)).verdict is Verdict.CANNOT_CONFIRM
 
 
+@pytest.mark.parametrize("liars", [MEMBERS[:1], MEMBERS[3:]])
+async def test_members_that_invent_larger_heads_and_records_change_nothing_and_are_named(
+    liars: tuple[str, ...],
+) -> None:
+    """At every request another head, in which the certificate is revoked."""
+    desk = Desk(plan=ONLINE)
+    fork = Desk().city
+    for number in range(3):
+        fork.change(Status.REVOKED, number)
+    for member in liars:
+        desk.witnesses[member].log = fork.log
+    report = await desk.one()
+    assert (report.verdict, report.evidence.mode) == (Verdict.VALID, Mode.REFRESHED)
+    assert {member.id for member in report.members if member.contradicts is not None} == set(liars)
+
+
 async def test_two_members_that_sign_a_fork_revoke_nothing() -> None:
     fork = Desk().city
     fork.change(Status.REVOKED)

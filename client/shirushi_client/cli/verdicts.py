@@ -101,6 +101,10 @@ def _members(report: Report, language: Language | None) -> Iterator[str]:
     say = _said if report.evidence.mode is Mode.LEDGER else _signed
     for member in report.members:
         said.setdefault(say(member), []).append(member.name_ja if language is Language.JA else member.name_en)
+    for member in report.members:
+        if member.contradicts is not None:
+            ja = f"{member.name_ja}の署名は、ほかの参加機関と矛盾しています（{member.contradicts}）"
+            yield _in(language, ja, f"{member.name_en} contradicts the others: {member.contradicts}")
     for ja, en in (_SIGNED, _NOT_SIGNED, _AGREE, _DIFFER, _ANSWERED, _SILENT):
         if (ja, en) in said:
             yield f"{_in(language, ja, en)}: {', '.join(said[ja, en])}"

@@ -5,7 +5,8 @@ JSON "shirushi/report/v1" (docs/formats/report.md).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from shirushi_core.proofs.batch import is_test_ledger
@@ -82,7 +83,8 @@ class MemberView:
     """One member in a report.
 
     `agrees`: it is with the quorum on every question; None if there is no telling. `anchor`, `status`: what it says of them, None if
-    it did not. `log_at`, `status_at`: when it signed the head that they are proved under, None if it did not.
+    it did not. `log_at`, `status_at`: when it signed the head that they are proved under, None if it did not. `contradicts`: what it
+    signed now that does not fit what a quorum signed.
     """
 
     id: str
@@ -95,12 +97,14 @@ class MemberView:
     log_at: int | None = None
     status_at: int | None = None
     problem: str | None = None
+    contradicts: str | None = None
 
     def to_json(self) -> dict[str, Json]:
         """Return the JSON form."""
         return {
             "agrees": self.agrees,
             "anchor": self.anchor,
+            "contradicts": self.contradicts,
             "confirms": {"log": self.log_at, "status": self.status_at},
             "id": self.id,
             "issuer_sequence": self.issuer_sequence,
@@ -134,6 +138,11 @@ class Report:
     def verdict(self) -> Verdict:
         """The one answer."""
         return decide(self.checks)
+
+    def naming(self, contradictions: Mapping[str, str]) -> Report:
+        """Return the report with what members contradict the others in (member id → sentence); it changes no verdict."""
+        members = tuple(replace(member, contradicts=contradictions.get(member.id)) for member in self.members)
+        return replace(self, members=members)
 
     @property
     def test(self) -> bool:

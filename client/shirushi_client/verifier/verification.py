@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +25,7 @@ from shirushi_core.errors import ShirushiError
 from shirushi_core.proofs.receipt import Receipt
 
 if TYPE_CHECKING:
+    from shirushi_client.head_gathering import Contradiction
     from shirushi_client.verifier.verifier import Verifier
 
 TOGETHER = 1024
@@ -48,6 +49,10 @@ class Certificate:
 
 class Refresher(Protocol):
     """Where newer evidence comes from (`EvidenceGatherer`)."""
+
+    @property
+    def contradictions(self) -> Mapping[str, Contradiction]:
+        """What members have signed, since this was opened, that does not fit what a quorum signs; by member."""
 
     async def newest_head(self) -> object:
         """Return the newest head that a quorum signs now; raises a ShirushiError if there is none."""
@@ -86,6 +91,11 @@ class Verification:
     async def __aexit__(self, *error: object) -> None:
         await self._stack.aclose()
 
+    @property
+    def contradictions(self) -> Mapping[str, Contradiction]:
+        """What members have signed, as far as was asked, that does not fit what a quorum signs; by member."""
+        return {} if self._refresher is None else self._refresher.contradictions
+
     async def verify(self, certificates: Sequence[Certificate]) -> AsyncIterator[Report]:
         """Yield the certificates' reports, in their order; raises a ShirushiError if the ledger has to be asked and cannot."""
         for start in range(0, len(certificates), TOGETHER):
@@ -101,8 +111,10 @@ class Verification:
         reports = [_judge(offline, each, self._plan) for each in part]
         stale = [index for index, report in enumerate(reports) if wants_refresh(self._plan, report)]
         refreshed = await self._refresh([part[index].receipt for index in stale])
+        named = {member: each.sentence for member, each in self.contradictions.items()}
         for index, receipt in zip(stale, refreshed, strict=True):
-            reports[index] = _judge_again(offline, part[index], receipt, self._plan)
+            report = _judge_again(offline, part[index], receipt, self._plan)
+            reports[index] = report.naming(named) if named else report
         for index, report in enumerate(reports):
             if wants_ledger(self._plan, report):
                 reports[index] = await self._ask_ledger(part[index], report)
