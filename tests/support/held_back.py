@@ -129,6 +129,10 @@ class Stage:
         """Make the issuance that was held back anew, with the clock's time."""
         return await self.commit(self._city.submitter, "issue", self._issuance(4))
 
+    async def hold_back_issuance(self, size: int) -> Endorsed:
+        """Have the issuance of a batch endorsed at the clock's time, and hold it back; `size` tells batches apart."""
+        return await self.endorse(self._city.submitter, "issue", self._issuance(size))
+
     def _issuance(self, size: int) -> dict[str, Any]:
         return self._city.issuance(size, valid_from=0, valid_until=None)
 
