@@ -121,6 +121,11 @@ class EvidenceGatherer:
         """The policy that says whose signatures count."""
         return self._heads.policy
 
+    @property
+    def witnesses(self) -> Sequence[Witness]:
+        """Those that are asked."""
+        return self._witnesses
+
     async def of_batch(self, anchor: IssuanceAnchor) -> Gathered:
         """Gather what confirms a batch: at the first head that has it, which is the same at every member."""
         batch_id = anchor.statement.batch_id

@@ -20,7 +20,6 @@ from shirushi_core.proofs import fields
 from shirushi_core.proofs.canonical import decode
 
 DATA_VARIABLE = "SHIRUSHI_DATA"
-LOCAL_FOLDER = ".shirushi"
 
 _FIELDS = frozenset({"certificate", "key", "member", "msp_id"})
 
@@ -68,16 +67,23 @@ class Profile:
 
 
 def data_folder(named: Path | None, environment: Mapping[str, str] | None = None) -> Path:
-    """Return the data folder: the one named, else SHIRUSHI_DATA, else ./.shirushi if it is there, else the user's own."""
+    """Return the data folder: the one named, else SHIRUSHI_DATA, else the user's own; never one of where the user stands."""
     environment = os.environ if environment is None else environment
     if named is not None:
         return named
     if chosen := environment.get(DATA_VARIABLE):
         return Path(chosen)
-    if Path(LOCAL_FOLDER).is_dir():
-        return Path(LOCAL_FOLDER)
-    base = environment.get("XDG_DATA_HOME")
-    return (Path(base) if base else Path.home() / ".local" / "share") / "shirushi"
+    return user_folder(environment)
+
+
+def user_folder(environment: Mapping[str, str] | None = None) -> Path:
+    """Return the user's own folder: $XDG_DATA_HOME/shirushi, else ~/.local/share/shirushi.
+
+    A relative XDG_DATA_HOME is passed over, as its specification says.
+    """
+    environment = os.environ if environment is None else environment
+    base = Path(environment.get("XDG_DATA_HOME") or "")
+    return (base if base.is_absolute() else Path.home() / ".local" / "share") / "shirushi"
 
 
 def journal_path(data: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from shirushi_client.whole_files import write_whole
@@ -23,22 +24,29 @@ class TrustPolicyFileError(ShirushiError):
     """A trust policy file that is missing, cannot be read, or is none."""
 
 
-def install_update(present: Path, update: Path, now: float) -> TrustPolicy:
+def install_update(
+    present: Path, new: SignedPolicy, now: float, keep: Callable[[int], Path] | None = None
+) -> TrustPolicy:
     """Put a new version in a policy file's place if the present one's members signed it, and return it.
 
-    The present version stays beside it as NAME.vN.json. Raises TrustPolicyFileError, PolicyError.
+    The present version stays beside it, as NAME.vN.json or where `keep` says. Raises TrustPolicyFileError, PolicyError.
     """
-    old, new = read_signed_policy(present, now), read_signed_policy(update, now)
+    old = read_signed_policy(present, now)
     policy = verify_update(old.policy, new, int(now))
+    version = old.policy.version
     try:
-        kept = present.with_name(f"{present.stem}.v{old.policy.version}{present.suffix}")
-        write_whole(kept, old.to_bytes())
+        write_whole(earlier_version(present, version) if keep is None else keep(version), old.to_bytes())
         write_whole(present, new.to_bytes())
     except OSError as error:
         raise TrustPolicyFileError(
             f"the trust policy {present} cannot be written: {(error.strerror or 'error').lower()}"
         ) from error
     return policy
+
+
+def earlier_version(path: Path, version: int) -> Path:
+    """Return where an earlier version of a policy file is kept: beside it."""
+    return path.with_name(f"{path.stem}.v{version}{path.suffix}")
 
 
 def read_signed_policy(path: Path, now: float | None = None) -> SignedPolicy:

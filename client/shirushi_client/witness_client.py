@@ -6,9 +6,11 @@ Source: docs/formats/witness.md.
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from typing import Protocol
 
 import aiohttp
@@ -19,6 +21,7 @@ from shirushi_core.proofs.canonical import decode
 from shirushi_core.proofs.log_evidence import MAX_PATH
 from shirushi_core.proofs.merkle import HASH_SIZE
 from shirushi_core.proofs.note import MAX_NOTE_BYTES, SignedNote
+from shirushi_core.proofs.policy_update import MAX_POLICY_BYTES
 from shirushi_core.proofs.tiles import MAX_BUNDLE_BYTES, Tile, entries_path
 from shirushi_core.proofs.trust_policy import TrustPolicy, WitnessAddress
 from shirushi_core.proofs.witness_protocol import (
@@ -33,6 +36,7 @@ ANSWER_SECONDS = 5.0
 
 _MAX_ERROR_BYTES = 4096
 _MAX_PATH_BYTES = 8192
+_POLICY_TAG = re.compile(r'"v([1-9][0-9]{0,14})-([0-9a-f]{64})"')
 _PATH_FIELDS = frozenset({"path"})
 
 
@@ -42,6 +46,14 @@ class WitnessError(ShirushiError):
 
 class NotThereError(WitnessError):
     """A witness that says that it has no such thing."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServedPolicy:
+    """Which trust policy a witness says that it serves. Its word, and nothing is proved by it."""
+
+    version: int
+    fingerprint: bytes
 
 
 class Witness(Protocol):
@@ -59,6 +71,12 @@ class Witness(Protocol):
 
     async def consistency_path(self, first: int, second: int) -> list[bytes]:
         """Return what is to prove that a size of its log extends another; raises WitnessError."""
+
+    async def served_policy(self) -> ServedPolicy | None:
+        """Return which trust policy it serves, None if it serves none; raises WitnessError."""
+
+    async def policy(self, version: int) -> bytes | None:
+        """Return the bytes of a version's file, None if it does not have it; raises WitnessError."""
 
 
 class WitnessClient:
@@ -95,6 +113,22 @@ class WitnessClient:
         except InvalidInputError as error:
             raise self._error(f"gave no note of {member_id}: {error}") from error
 
+    async def served_policy(self) -> ServedPolicy | None:
+        """Return which trust policy it serves, by the answer's ETag, None if it serves none; raises WitnessError."""
+        try:
+            _, tag = await self._request("HEAD", "/policy", None, 0, 0)
+        except NotThereError:
+            return None
+        found = _POLICY_TAG.fullmatch(tag or "")
+        return None if found is None else ServedPolicy(int(found[1]), bytes.fromhex(found[2]))
+
+    async def policy(self, version: int) -> bytes | None:
+        """Return the bytes of a version of the trust policy, None if it does not have it; raises WitnessError."""
+        try:
+            return await self._ask("GET", f"/policy/{version}", None, MAX_POLICY_BYTES, 0)
+        except NotThereError:
+            return None
+
     async def tile(self, tile: Tile) -> bytes:
         """Return a tile's bytes as they are served, at most as many as its width has; raises WitnessError."""
         return await self._ask("GET", f"/{tile.path}", None, tile.width * HASH_SIZE, 0)
@@ -115,6 +149,13 @@ class WitnessClient:
             raise self._error(f"gave a proof that cannot be read: {error}") from error
 
     async def _ask(self, method: str, path: str, body: bytes | None, limit: int, wait: int) -> bytes:
+        data, _ = await self._request(method, path, body, limit, wait)
+        return data
+
+    async def _request(
+        self, method: str, path: str, body: bytes | None, limit: int, wait: int
+    ) -> tuple[bytes, str | None]:
+        """Return an answer's body, and its ETag if it has one."""
         timeout = aiohttp.ClientTimeout(
             total=min(wait, MAX_WAIT_SECONDS) + ANSWER_SECONDS, connect=CONNECT_SECONDS
         )
@@ -127,7 +168,7 @@ class WitnessClient:
                     kind = NotThereError if response.status == 404 else WitnessError
                     what = f"answered {response.status}: {said.decode(errors='replace').strip()}"
                     raise self._error(what, kind)
-                return await _read(response, limit)
+                return await _read(response, limit), response.headers.get("ETag")
         except TimeoutError:
             raise self._error("did not answer in time") from None
         except _TooLongError:
@@ -160,7 +201,9 @@ class UnusableWitness(WitnessClient):
         super().__init__(member_id, url, session)
         self._reason = reason
 
-    async def _ask(self, method: str, path: str, body: bytes | None, limit: int, wait: int) -> bytes:
+    async def _request(
+        self, method: str, path: str, body: bytes | None, limit: int, wait: int
+    ) -> tuple[bytes, str | None]:
         raise self._error(f"cannot be asked: {self._reason}")
 
 

@@ -257,7 +257,8 @@ def test_verifying_without_a_consortium_is_no_verdict(
     file = issue(run, folder)
     result = run("verify", file, "--data", tmp_path / "elsewhere")
     assert result.exit_code == 3
-    assert "no consortium at" in one_sentence(result)
+    assert "shirushi policy trust FILE" in one_sentence(result)
+    assert "consortium up" not in result.stderr
 
 
 def test_a_wrong_seal_key_is_one_sentence(members: City, run: Run, folder: Path, data: Path) -> None:

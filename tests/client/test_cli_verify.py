@@ -87,10 +87,10 @@ def at_home(recipient: Recipient, data: Path) -> Recipient:
 def test_offline_a_file_its_receipt_and_a_policy_are_enough(
     recipient: Recipient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from shirushi_client.cli.verify_session import VerifySession
+    from shirushi_client.cli.verify_session import VerifySessions
     from shirushi_client.verifier.verification_plan import Wishes
 
-    session = VerifySession.open(Wishes(offline=True, policy_named=True), recipient.policy, None)
+    session = VerifySessions.open(Wishes(offline=True, policy_named=True), recipient.policy, None).of(None)
     pairs = [bulk.Pair(recipient.file(), recipient.folder / "0.pdf.receipt.json", "0.pdf")]
     assert session.policy is not None
     (outcomes,) = bulk.verify_pairs(pairs, bulk.Bulk(session.policy.to_bytes(), session.plan, True), 1)

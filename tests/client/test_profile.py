@@ -78,7 +78,7 @@ def test_a_wrong_seal_key_is_said_with_its_file(tmp_path: Path, content: bytes |
         load_profile(tmp_path, "issuer").load_seal_key()
 
 
-def test_the_data_folder_is_the_one_named_then_the_environments_then_the_local_one_then_the_users(
+def test_the_data_folder_is_the_one_named_then_the_environments_then_the_users_and_never_one_of_where_one_stands(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -89,4 +89,9 @@ def test_the_data_folder_is_the_one_named_then_the_environments_then_the_local_o
     assert data_folder(None, {}) == tmp_path / "home/.local/share/shirushi"
     assert data_folder(None, {"XDG_DATA_HOME": "/data"}) == Path("/data/shirushi")
     (tmp_path / ".shirushi").mkdir()
-    assert data_folder(None, {}) == Path(".shirushi")
+    assert data_folder(None, {}) == tmp_path / "home/.local/share/shirushi"
+    assert data_folder(None, {"XDG_DATA_HOME": ".shirushi"}) == tmp_path / "home/.local/share/shirushi"
+    assert (
+        data_folder(None, {"XDG_DATA_HOME": "", "SHIRUSHI_DATA": ""})
+        == tmp_path / "home/.local/share/shirushi"
+    )

@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 
 from tests.support.paper_log import KEYS, MEMBERS, PaperLog, issuer_record
 
-from shirushi_client.witness_client import WitnessError
+from shirushi_client.witness_client import ServedPolicy, WitnessError
 from shirushi_core.proofs import merkle
 from shirushi_core.proofs.log_entry import issuance_entry
 from shirushi_core.proofs.log_evidence import Head
 from shirushi_core.proofs.note import SignedNote
+from shirushi_core.proofs.policy_update import SignedPolicy
 from shirushi_core.proofs.witness_protocol import ANCHORED, NEWEST, ProofsAnswer, ProofsRequest
 
 
@@ -30,6 +31,7 @@ class PaperWitness:
     size: int | None = None  # the newest head it knows of, if that is not the log's
     asked: int = 0
     until: asyncio.Event | None = None  # it answers nothing before
+    policies: list[SignedPolicy] = dataclasses.field(default_factory=list)
 
     async def note(self, size: int | None = None, wait: int = 0) -> SignedNote:
         await self._answer()
@@ -67,6 +69,16 @@ class PaperWitness:
     async def consistency_path(self, first: int, second: int) -> list[bytes]:
         await self._answer()
         return merkle.consistency_path(self.log.entries[:second], first)
+
+    async def served_policy(self) -> ServedPolicy | None:
+        if self.down or not self.policies:
+            return None
+        newest = self.policies[-1].policy
+        return ServedPolicy(newest.version, newest.fingerprint)
+
+    async def policy(self, version: int) -> bytes | None:
+        await self._answer()
+        return next((each.to_bytes() for each in self.policies if each.policy.version == version), None)
 
     def _newest(self) -> int:
         return len(self.log.entries) if self.size is None else self.size

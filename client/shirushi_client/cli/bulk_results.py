@@ -44,6 +44,10 @@ _COLUMNS = (
     "status",
     "status_as_of",
     "evidence",
+    "ledger",
+    "policy_version",
+    "policy_fingerprint",
+    "policy_source",
 )
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -103,6 +107,7 @@ def print_reports(outcomes: Sequence[Outcome]) -> None:
 
 
 def _row(outcome: Outcome) -> Sequence[str]:
+    policy = outcome.policy
     return (
         outcome.name,
         UNREAD if outcome.verdict is None else outcome.verdict.value,
@@ -117,6 +122,10 @@ def _row(outcome: Outcome) -> Sequence[str]:
         outcome.status,
         _moment(outcome.status_as_of),
         outcome.mode,
+        outcome.ledger,
+        "" if policy is None else str(policy.version),
+        "" if policy is None else policy.fingerprint.hex(),
+        "" if policy is None else policy.source or "",
     )
 
 

@@ -21,6 +21,12 @@ def seconds_of(text: str, option: str) -> int:
     return int(found[1]) * _UNITS[found[2]]
 
 
+def in_words(seconds: int) -> str:
+    """Return a time span as `seconds_of` takes it, in the greatest unit that it is a whole number of."""
+    unit = next(name for name in ("d", "h", "m", "s") if seconds % _UNITS[name] == 0)
+    return f"{seconds // _UNITS[unit]}{unit}"
+
+
 def past_moment(text: str, option: str, now: float) -> int:
     """Return a date's last second here (or now, if it is today's), or a moment given in full, in unix seconds.
 

@@ -15,7 +15,7 @@ Data: TypeAlias = Annotated[
     typer.Option(
         "--data",
         metavar="DIR",
-        help="The consortium's data folder. Default: SHIRUSHI_DATA, else ./.shirushi, else the user's own.",
+        help="The consortium's data folder. Default: SHIRUSHI_DATA, else the user's own.",
         show_default=False,
     ),
 ]

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from shirushi_client.cli.options import Language
 from shirushi_client.cli.output import console, moment, plain, table
+from shirushi_client.trusted_policies import PolicySource
 from shirushi_client.verifier.report import MemberView, Mode, Report
 from shirushi_core.proofs.report import Check, CheckName, Result, Verdict
 from shirushi_core.shown import shown
@@ -26,6 +27,13 @@ _RESULTS = {
     Result.FAIL: ("不合格", "fail", "red"),
     Result.UNKNOWN: ("不明", "unknown", "yellow"),
     Result.NOT_RUN: ("未実施", "not run", "dim"),
+}
+_SOURCES: dict[str | None, tuple[str, str]] = {
+    PolicySource.OPTION: ("--policyで指定", "named by --policy"),
+    PolicySource.ENVIRONMENT: ("SHIRUSHI_POLICYで指定", "named by SHIRUSHI_POLICY"),
+    PolicySource.DATA_FOLDER: ("データフォルダーのもの", "of the data folder"),
+    PolicySource.TRUSTED: ("登録済みのもの", "trusted by you"),
+    None: ("プログラムが指定", "given by the program"),
 }
 _DECIDING = {Verdict.NOT_VALID: Result.FAIL, Verdict.CANNOT_CONFIRM: Result.UNKNOWN}
 _WRONG = (Result.FAIL, Result.UNKNOWN)
@@ -58,7 +66,22 @@ def show_report(report: Report, language: Language | None) -> None:
     out.print(Text(f"{as_of}: {moment(report.good_as_of)}"))
     for line in _members(report, language):
         out.print(plain(line))
+    out.print(plain(_policy(report, language)))
     out.print()
+
+
+def _policy(report: Report, language: Language | None) -> str:
+    """Say which ledger it is about, and what is believed about it."""
+    ledger = f"{_in(language, '台帳', 'ledger')}: {report.receipt.anchor.statement.ledger}"
+    policy = report.evidence.policy
+    if policy is None:
+        believed = _in(language, "接続ファイルにより確認", "by the connection file, no trust policy")
+        return f"{ledger}  {believed}"
+    where = _in(language, *_SOURCES[policy.source])
+    version = _in(language, f"第{policy.version}版", f"version {policy.version}")
+    of = "" if policy.ledger == report.receipt.anchor.statement.ledger else f" {policy.ledger}"
+    name = _in(language, "信頼ポリシー", "trust policy")
+    return f"{ledger}  {name}:{of} {version} {policy.fingerprint.hex()}  {where}"
 
 
 def _shown(report: Report, language: Language | None) -> list[Check]:

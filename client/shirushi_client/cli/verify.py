@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
 from shirushi_client.cli import options
 from shirushi_client.cli.bulk_results import FORMAT, print_reports, show_summary, write_csv
 from shirushi_client.cli.durations import past_moment, seconds_of
-from shirushi_client.cli.output import language, print_json, progress_bar
+from shirushi_client.cli.output import language, note, print_json, progress_bar
 from shirushi_client.cli.verdicts import show_report
 from shirushi_client.cli.verify_inputs import pairs_of
-from shirushi_client.cli.verify_session import VerifySession
+from shirushi_client.cli.verify_session import VerifySessions
 from shirushi_client.verifier.bulk import Outcome, Pair
 from shirushi_client.verifier.report import Report
 from shirushi_client.verifier.verification_plan import Wishes
@@ -27,6 +27,8 @@ from shirushi_core.proofs.report import Verdict
 EXIT_CODES = {Verdict.VALID: 0, Verdict.NOT_VALID: 1, Verdict.CANNOT_CONFIRM: 2}
 NO_VERDICT = 3
 _WORST_FIRST = (Verdict.NOT_VALID, None, Verdict.CANNOT_CONFIRM)
+
+Found = TypeVar("Found")
 
 app = typer.Typer(add_completion=False)
 
@@ -57,7 +59,7 @@ def verify(
         typer.Option(
             "--policy",
             metavar="P",
-            help="The trust policy to judge by. Default: the data folder's.",
+            help="The trust policy to judge by. Default: SHIRUSHI_POLICY, the data folder's, or yours of the ledger.",
             show_default=False,
         ),
     ] = None,
@@ -120,7 +122,8 @@ def verify(
 
     Beside FILE its receipt is FILE.receipt.json or NAME.receipt.json.
     With --policy, a receipt that carries enough is verified offline.
-    Without, the newest status is asked for, as a data folder has it.
+    Without, the newest status is asked for, under the trust policy that
+    is yours for its ledger (`shirushi policy trust`).
     Exit codes: 0 valid, 1 not valid, 2 cannot be confirmed now, 3 usage.
     Of several files, the worst counts.
 
@@ -145,7 +148,7 @@ def verify(
         document_type=document_type,
     )
     try:
-        session = VerifySession.open(wishes, policy, data)
+        session = VerifySessions.open(wishes, policy, data)
         pairs = pairs_of(files, receipt)
         if csv_file is not None or any(file.is_dir() for file in files):
             outcomes = _outcomes(session, pairs, jobs, documents=as_json)
@@ -180,15 +183,22 @@ def _show(reports: Sequence[Report], lang: options.Language | None, *, as_json: 
         show_report(report, language(lang))
 
 
-def _reports(session: VerifySession, pairs: Sequence[Pair]) -> list[Report]:
+def _reports(session: VerifySessions, pairs: Sequence[Pair]) -> list[Report]:
     with progress_bar("verifying", len(pairs)) as bar:
-        return asyncio.run(session.reports(pairs, bar.advance))
+        return asyncio.run(_with_news(session, session.reports(pairs, bar.advance)))
 
 
 def _outcomes(
-    session: VerifySession, pairs: Sequence[Pair], jobs: int | None, *, documents: bool
+    session: VerifySessions, pairs: Sequence[Pair], jobs: int | None, *, documents: bool
 ) -> list[Outcome]:
     with progress_bar("verifying", len(pairs)) as bar:
-        return asyncio.run(
-            session.outcomes(pairs, jobs or os.cpu_count() or 1, bar.advance, documents=documents)
-        )
+        outcomes = session.outcomes(pairs, jobs or os.cpu_count() or 1, bar.advance, documents=documents)
+        return asyncio.run(_with_news(session, outcomes))
+
+
+async def _with_news(session: VerifySessions, verifying: Awaitable[Found]) -> Found:
+    """Return what verifying gives, and say on standard error which witnesses have a newer policy."""
+    found = await verifying
+    for line in session.newer_policies():
+        note(line)
+    return found

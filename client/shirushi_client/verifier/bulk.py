@@ -14,7 +14,7 @@ from pathlib import Path
 import orjson
 
 from shirushi_client.verifier.offline_verifier import OfflineVerifier
-from shirushi_client.verifier.report import Report
+from shirushi_client.verifier.report import PolicyView, Report
 from shirushi_client.verifier.verification import Certificate
 from shirushi_client.verifier.verification_plan import Plan, wants_ledger, wants_refresh
 from shirushi_core.errors import ShirushiError
@@ -58,17 +58,20 @@ class Outcome:
     status: str = ""
     status_as_of: int | None = None
     mode: str = ""
+    ledger: str = ""
+    policy: PolicyView | None = None
     document: bytes | None = None
     unsettled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Bulk:
-    """What the processes need to know. `documents`: whether reports in JSON are wanted."""
+    """What the processes need to know. `documents`: whether reports in JSON are wanted; `source`: where the policy came from."""
 
     policy: bytes
     plan: Plan
     documents: bool
+    source: str | None = None
 
 
 def verify_pairs(pairs: Sequence[Pair], bulk: Bulk, jobs: int) -> Iterator[list[Outcome]]:
@@ -104,6 +107,8 @@ def outcome_of(report: Report, *, documents: bool, unsettled: bool = False) -> O
         status="" if report.status is None else report.status.status.value,
         status_as_of=report.good_as_of,
         mode=report.evidence.mode.value,
+        ledger=anchor.statement.ledger,
+        policy=report.evidence.policy,
         document=orjson.dumps(report.to_json(), option=orjson.OPT_SORT_KEYS) if documents else None,
         unsettled=unsettled,
     )
@@ -120,7 +125,7 @@ def read_pair(pair: Pair) -> Certificate | Outcome:
 
 
 def _verifier(bulk: Bulk) -> OfflineVerifier:
-    return OfflineVerifier(SignedPolicy.from_bytes(bulk.policy).policy)
+    return OfflineVerifier(SignedPolicy.from_bytes(bulk.policy).policy, source=bulk.source)
 
 
 def _verify(verifier: OfflineVerifier, pair: Pair, bulk: Bulk) -> Outcome:

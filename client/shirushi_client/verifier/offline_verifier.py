@@ -18,7 +18,7 @@ from shirushi_client.verifier.demand import NOTHING_ASKED, Demand
 from shirushi_client.verifier.offline_checks import run_offline_checks
 from shirushi_client.verifier.proved import EvidenceJudge, Judged, JudgedBatch, JudgedHead, Proof
 from shirushi_client.verifier.reading import read_receipt_of, receipt_if_valid
-from shirushi_client.verifier.report import EvidenceView, HeadView, MemberView, Mode, Report
+from shirushi_client.verifier.report import EvidenceView, HeadView, MemberView, Mode, PolicyView, Report
 from shirushi_core.proofs.issuer import IssuerRecord
 from shirushi_core.proofs.log_evidence import deciding
 from shirushi_core.proofs.receipt import Receipt
@@ -30,8 +30,12 @@ from shirushi_core.proofs.unjudged import Mark
 class OfflineVerifier:
     """Verifies certificates by what their receipts carry, under one trust policy. `clock` is unix seconds."""
 
-    def __init__(self, policy: TrustPolicy, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, policy: TrustPolicy, *, clock: Callable[[], float] = time.time, source: str | None = None
+    ) -> None:
+        """`source` is where the policy came from, for the reports (`trusted_policies.PolicySource`)."""
         self.policy = policy
+        self._view = PolicyView.of(policy, source)
         self._judge = EvidenceJudge(policy)
         self._clock = clock
 
@@ -64,7 +68,7 @@ class OfflineVerifier:
             issuer=_issuer(judged.batch),
             quorum=self.policy.quorum_at(now) or len(self.policy.members),
             members=_members(judged.batch, _status_text(judged, record)),
-            evidence=_evidence(judged.batch, mode),
+            evidence=_evidence(judged.batch, mode, self._view),
             judged_at=at,
             good_as_of=judged.batch.status_as_of,
         )
@@ -101,13 +105,12 @@ def _issuer(batch: JudgedBatch) -> IssuerRecord | PolicyIssuer | None:
 
 
 @lru_cache(maxsize=256)
-def _evidence(batch: JudgedBatch, mode: Mode) -> EvidenceView:
+def _evidence(batch: JudgedBatch, mode: Mode, policy: PolicyView) -> EvidenceView:
     return EvidenceView(
         mode,
         _head(batch.log),
         _head(batch.status, None if batch.status_entry is None else batch.status_entry.time),
-        batch.policy.version,
-        batch.policy.expires_at,
+        policy,
     )
 
 

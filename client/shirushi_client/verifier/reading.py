@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import orjson
+
 from shirushi_client.hashing import FileDigest
 from shirushi_client.verifier.report import Report
 from shirushi_core.errors import InvalidInputError, ShirushiError
+from shirushi_core.proofs import fields
 from shirushi_core.proofs.compact import COMPACT_BEGINNING, from_compact
+from shirushi_core.proofs.merkle import HASH_SIZE
 from shirushi_core.proofs.receipt import MAX_RECEIPT_BYTES, Receipt
 from shirushi_core.proofs.report import Result, Verdict
 
@@ -65,6 +69,18 @@ def read_receipt_of(path: Path, digest: FileDigest) -> Receipt:
         return Receipt.from_bytes(data)
     except InvalidInputError as error:
         raise ReceiptFileError(f"{path} is no receipt: {error}") from error
+
+
+def ledger_of(path: Path) -> str | None:
+    """Return the ledger that a receipt file says it is of, to find the policy to judge it by; None if it cannot be read."""
+    try:
+        data = _read(path)
+        if data.startswith(COMPACT_BEGINNING):
+            return from_compact(data, bytes(HASH_SIZE), 0).anchor.statement.ledger
+        value = orjson.loads(data)["anchor"]["statement"]["ledger"]
+        return fields.check_ledger(fields.a_text(value, "ledger"), "ledger")
+    except (ShirushiError, ValueError, TypeError, KeyError, IndexError):
+        return None
 
 
 def _read(path: Path) -> bytes:

@@ -15,7 +15,7 @@ from shirushi_core.proofs.issuer import IssuerRecord
 from shirushi_core.proofs.receipt import Receipt
 from shirushi_core.proofs.report import Check, Verdict, decide, to_json
 from shirushi_core.proofs.status import StatusRecord
-from shirushi_core.proofs.trust_policy import PolicyIssuer
+from shirushi_core.proofs.trust_policy import PolicyIssuer, TrustPolicy
 
 FORMAT = "shirushi/report/v1"
 
@@ -56,24 +56,46 @@ class HeadView:
 
 
 @dataclass(frozen=True, slots=True)
+class PolicyView:
+    """The trust policy in a report: whose it is, which, and where it came from; `source` None: from the program that verifies."""
+
+    ledger: str
+    version: int
+    expires_at: int | None
+    fingerprint: bytes
+    source: str | None = None
+
+    @classmethod
+    def of(cls, policy: TrustPolicy, source: str | None = None) -> PolicyView:
+        """Return the view of a policy."""
+        return cls(policy.ledger, policy.version, policy.expires_at, policy.fingerprint, source)
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the JSON form."""
+        return {
+            "expires_at": self.expires_at,
+            "fingerprint": self.fingerprint.hex(),
+            "ledger": self.ledger,
+            "source": self.source,
+            "version": self.version,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class EvidenceView:
     """What a report rests on: heads of the log that the record and the status were proved under, and the trust policy."""
 
     mode: Mode
     log: HeadView | None = None
     status: HeadView | None = None
-    policy_version: int | None = None
-    policy_expires_at: int | None = None
+    policy: PolicyView | None = None
 
     def to_json(self) -> dict[str, Json]:
         """Return the JSON form."""
-        policy: Json = None
-        if self.policy_version is not None:
-            policy = {"expires_at": self.policy_expires_at, "version": self.policy_version}
         return {
             "log": None if self.log is None else self.log.to_json(),
             "mode": self.mode.value,
-            "policy": policy,
+            "policy": None if self.policy is None else self.policy.to_json(),
             "status": None if self.status is None else self.status.to_json(),
         }
 

@@ -130,10 +130,9 @@ async def _audit(wishes: _Wishes) -> AuditReport:
     from shirushi_client.audit.audit import Auditor, ListToReconcile
     from shirushi_client.audit.list_file import read_list
     from shirushi_client.audit.sources import FolderSource
-    from shirushi_client.profile import data_folder
-    from shirushi_client.trust_policy_file import FILE_NAME, read_policy
+    from shirushi_client.trusted_policies import PolicyLookup
 
-    trusted = read_policy(wishes.policy or data_folder(wishes.data) / FILE_NAME)
+    trusted = PolicyLookup.of(wishes.policy, wishes.data).any().signed.policy
     listed = None
     if wishes.listed is not None:
         listed = ListToReconcile(str(wishes.listed), read_list(wishes.listed))

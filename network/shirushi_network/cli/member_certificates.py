@@ -99,7 +99,7 @@ def revoke_command(
     update has brought the list into the channel.
 
     Example:
-      shirushi member revoke haw .shirushi/members/haw/superseded/20261101T120000Z/users/admin/msp/signcerts/cert.pem
+      shirushi member revoke haw /srv/shirushi/members/haw/superseded/20261101T120000Z/users/admin/msp/signcerts/cert.pem
     """
     chosen = chosen_member(member_id, data)
     revocation = revoke(local_home(chosen), certificate_file, now=datetime.now(UTC))

@@ -33,6 +33,9 @@ DOCKERFILES = {NodeKind.CHAINCODE: "chaincode/Dockerfile", NodeKind.WITNESS: "ne
 INSIDE = NodePaths(PurePosixPath("/var/shirushi"))
 """Where containers see the data folder; each sees only its own keys and its own node's folder of it."""
 
+_DATA = "${SHIRUSHI_DATA:?names the data folder}"
+"""Compose refuses to run without it: it is never a folder of where one stands."""
+
 _HEAD = """\
 # Rendered from the topology: change that, not this. A test holds the two against each other.
 # `shirushi consortium up --engine compose` makes the keys and the genesis block, runs these containers and has them join.
@@ -146,9 +149,8 @@ def _service(spec: ContainerSpec) -> dict[str, Any]:
     if spec.environment:
         service["environment"] = dict(spec.environment)
     if spec.environment_file is not None:
-        service["env_file"] = [f"${{SHIRUSHI_DATA:-./.shirushi}}/{spec.environment_file}"]
+        service["env_file"] = [f"{_DATA}/{spec.environment_file}"]
     service["volumes"] = [
-        f"${{SHIRUSHI_DATA:-./.shirushi}}/{mount.path}:{mount.inside}" + ("" if mount.writable else ":ro")
-        for mount in spec.mounts
+        f"{_DATA}/{mount.path}:{mount.inside}" + ("" if mount.writable else ":ro") for mount in spec.mounts
     ]
     return service
