@@ -20,6 +20,7 @@ from shirushi_core.proofs import fields
 from shirushi_core.proofs.anchor import IssuanceAnchor
 from shirushi_core.proofs.batch import BatchStatement
 from shirushi_core.proofs.canonical import Json
+from shirushi_core.proofs.issuer import IssuerRecord
 from shirushi_core.proofs.seal import Seal
 from shirushi_core.proofs.status import StatusRecord
 
@@ -52,6 +53,9 @@ class IssuingLedger(Protocol):
         self, change_id: str, issuer: str, changes: Sequence[StatusChange]
     ) -> tuple[StatusRecord, ...]:
         """Change statuses, all or none, or return the records that this change made before; raises LedgerError."""
+
+    async def get_issuer(self, issuer: str) -> IssuerRecord:
+        """Return an issuer's present record; raises LedgerError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +135,10 @@ class LedgerClient:
             return await _get_batch(member, batch_id)
 
         return await self._until_known(ask, attempts=len(self._members))
+
+    async def get_issuer(self, issuer: str) -> IssuerRecord:
+        """Return an issuer's present record."""
+        return _parse(IssuerRecord.from_json, await self.evaluate("get_issuer", {"issuer": issuer}))
 
     async def get_history(self, batch_id: bytes, commitment: bytes | None) -> tuple[StatusRecord, ...]:
         """Return every status that a certificate, or a whole batch, was given, oldest first."""

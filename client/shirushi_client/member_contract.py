@@ -70,8 +70,9 @@ _PASSING_COMMITS = frozenset(
     }
 )
 
-# Codes by which the contract says that it could not judge, not that it refuses.
-_PASSING_CODES = frozenset({"INTERNAL", "MEMBERS_UNKNOWN"})
+# Codes by which the contract says that it could not judge, or that it judges the time of the proposal and not what is asked:
+# the same request as a new proposal, which has a new time, can be made again.
+_PASSING_CODES = frozenset({"INTERNAL", "MEMBERS_UNKNOWN", "TRANSACTION_EXPIRED"})
 
 _CONTRACT_ERROR = re.compile(r"chaincode response \d+, ([A-Z][A-Z0-9_]*): (.*)", re.DOTALL)
 

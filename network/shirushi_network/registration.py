@@ -32,6 +32,10 @@ from shirushi_network.topology import Member, Topology
 
 _OPTIONS = CallOptions(timeout=20.0)
 
+_PASSING_COMMITS = frozenset(
+    {int(transaction_pb2.MVCC_READ_CONFLICT), int(transaction_pb2.PHANTOM_READ_CONFLICT)}
+)
+
 REGISTRATION_SECONDS = 60.0
 RETRY_SECONDS = 0.5
 
@@ -78,8 +82,8 @@ async def register_city(layout: Layout, topology: Topology) -> None:
                 except GatewayError as error:
                     last = error
                 except CommitError as error:
-                    # A peer that lagged behind endorsed it over a state that has changed since.
-                    if error.code != int(transaction_pb2.MVCC_READ_CONFLICT):
+                    # A peer that lagged behind endorsed it over a state that has changed since, or it has expired.
+                    if error.code not in _PASSING_COMMITS:
                         raise
                     last = error
                 await asyncio.sleep(RETRY_SECONDS)

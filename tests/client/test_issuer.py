@@ -263,6 +263,7 @@ async def test_an_anchor_of_something_else_makes_no_receipt(
 ) -> None:
     class Confused:
         name = ledger.name
+        get_issuer = staticmethod(ledger.get_issuer)
 
         async def submit_issue(self, statement: object, seal: object) -> object:
             anchor = await ledger.submit_issue(statement, seal)  # type: ignore[arg-type]
@@ -323,13 +324,13 @@ async def test_a_cancelled_issuer_ends_at_once_and_the_next_run_finishes_its_wor
         async with Issuer(**options, clock=city.clock) as issuer:
             await issue_all(issuer, certificates)
 
-    city.members[0].hangs = True
+    city.members[0].hangs_at = "issue"
     running = asyncio.create_task(run())
-    await city.members[0].was_asked.wait()
+    await city.members[0].is_hanging.wait()
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asyncio.wait_for(running, 5)
-    city.members[0].hangs = False
+    city.members[0].hangs_at = ""
     async with Issuer(**options, clock=city.clock) as issuer:
         resumed = await issuer.resume()
     assert set(resumed.receipt_paths) == {file.receipt_path for file in certificates}

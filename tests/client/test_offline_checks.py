@@ -714,7 +714,13 @@ def test_the_report_says_who_confirmed_what_and_when() -> None:
     assert value["evidence"] == {
         "log": {"as_of": SIGNED, "members": sorted(MEMBERS[:3]), "size": 4, "time": None},
         "mode": "offline",
-        "policy": {"expires_at": None, "version": 1},
+        "policy": {
+            "expires_at": None,
+            "fingerprint": POLICY.fingerprint.hex(),
+            "ledger": "shirushi-test",
+            "source": None,
+            "version": 1,
+        },
         "status": {
             "as_of": BEGIN + 2000,
             "members": sorted(MEMBERS[2:]),

@@ -20,8 +20,8 @@ from tests.support.paper_log import (
     MemberKeys,
     PaperLog,
     signed_policy,
-    trust_policy,
 )
+from tests.support.paper_log import trust_policy as policy_on_paper
 from tests.support.paper_receipts import PaperCity, bare_receipts, certificate
 from tests.support.paper_witnesses import PaperWitness, paper_witnesses
 from tests.support.typed_command import one_sentence
@@ -38,7 +38,14 @@ from shirushi_core.errors import InvalidInputError
 from shirushi_core.proofs.canonical import encode
 from shirushi_core.proofs.policy_update import SignedPolicy
 from shirushi_core.proofs.status import Status
+from shirushi_core.proofs.status_max_age import StatusMaxAge
 from shirushi_core.proofs.trust_policy import PolicyIssuer, TrustPolicy
+
+
+def trust_policy() -> TrustPolicy:
+    """The members' policy; what is on paper is of long ago, and old enough for it."""
+    return dataclasses.replace(policy_on_paper(), status_max_age=StatusMaxAge(10**9))
+
 
 HOW = "get the members' trust policy, compare its fingerprint with two members, and make it yours with `shirushi policy trust FILE`"
 FINGERPRINT = trust_policy().fingerprint.hex()
@@ -116,6 +123,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
 
     @asynccontextmanager
     async def open_witnesses(*_: Any) -> AsyncIterator[list[PaperWitness]]:
+        desk.city.log.tick(int(time.time()))
         yield list(desk.witnesses.values())
 
     monkeypatch.setattr(evidence_session, "open_witnesses", open_witnesses)

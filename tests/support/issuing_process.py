@@ -24,6 +24,7 @@ from shirushi_client.issuer.batch import Order
 from shirushi_client.issuer.issuer import Issuer
 from shirushi_client.issuer.journal import Journal
 from shirushi_client.issuer.sources import files_to_issue
+from shirushi_client.ledger_errors import LedgerUnreachableError
 from shirushi_core.proofs.anchor import IssuanceAnchor
 from shirushi_core.proofs.batch import BatchStatement
 from shirushi_core.proofs.canonical import decode, encode
@@ -51,6 +52,9 @@ class FolderLedger:
             )
             partial.rename(path)
         return IssuanceAnchor.from_json(decode(path.read_bytes()))
+
+    async def get_issuer(self, issuer: str) -> Any:
+        raise LedgerUnreachableError(f"this ledger keeps anchors, and no record of {issuer}")
 
     async def submit_status(self, *_: Any) -> Any:
         raise AssertionError("this process issues only")

@@ -39,11 +39,12 @@ class MemberDouble:
         self.who = who
         self.down = False
         self.hangs = False
+        self.hangs_at = ""  # one function
         self.requests_to_lose = 0  # not done, and no reply
         self.replies_to_lose = 0  # done, and no reply
         self.lie: Callable[[str, Any], Any] | None = None
         self.calls: list[str] = []
-        self.was_asked = asyncio.Event()
+        self.is_hanging = asyncio.Event()
 
     async def evaluate(self, function: str, argument: Json) -> Json:
         await self._reached(function)
@@ -63,8 +64,8 @@ class MemberDouble:
 
     async def _reached(self, function: str) -> None:
         self.calls.append(function)
-        self.was_asked.set()
-        if self.hangs:
+        if self.hangs or self.hangs_at == function:
+            self.is_hanging.set()
             await asyncio.Event().wait()
         await asyncio.sleep(0)
         if self.down:

@@ -31,6 +31,7 @@ from shirushi_client.issuer.certificate_index import Place
 from shirushi_client.issuer.confirmed import EvidenceSource
 from shirushi_client.issuer.issued import FileToIssue, Issued, IssuedBook, Resumed
 from shirushi_client.issuer.journal import NOTHING_OWED, Delivery, Entry, Journal, Owed, State
+from shirushi_client.issuer.permission import OrderRefusedError, Permission
 from shirushi_client.issuer.readers import Readers
 from shirushi_client.issuer.receipt_files import ReceiptWriteError
 from shirushi_client.issuer.threads import IssuerThreads
@@ -80,6 +81,7 @@ class Issuer:
         self._max_count = max_count
         self._readers = readers
         self._clock = clock
+        self._permission = Permission(name, ledger, clock)
         self._threads = IssuerThreads()
         self._anchoring = Anchoring(ledger=ledger, journal=journal, evidence=evidence, threads=self._threads)
         self._batcher = Batcher(self._issue_requests, max_count=max_count, max_wait=max_wait)
@@ -257,15 +259,20 @@ class Issuer:
     async def _place(
         self, digests: Sequence[FileDigest], order: Order, owed: Callable[[Mapping[bytes, int]], Owed]
     ) -> tuple[list[Place], Entry | None]:
-        return await self._threads.work(self._place_now, digests, order, owed)
+        refusal = await self._permission.refusal(order)
+        return await self._threads.work(self._place_now, digests, order, owed, refusal)
 
     def _place_now(
-        self, digests: Sequence[FileDigest], order: Order, owed: Callable[[Mapping[bytes, int]], Owed]
+        self,
+        digests: Sequence[FileDigest],
+        order: Order,
+        owed: Callable[[Mapping[bytes, int]], Owed],
+        refusal: OrderRefusedError | None,
     ) -> tuple[list[Place], Entry | None]:
         """Find each certificate in the journal, and prepare a batch of those that are new; returns its entry, if any.
 
         One call in the journal's one thread: no two batches can take up the same bytes. `owed` says what is to be written of the
-        new batch, given where in it certificates are.
+        new batch, given where in it certificates are. `refusal` is raised if there are new ones, which the ledger would not take.
         """
         found = {}
         if not order.reissue:
@@ -273,6 +280,8 @@ class Issuer:
         fresh = {digest.sha256: digest for digest in digests if digest.sha256 not in found}
         new = None
         if fresh:
+            if refusal is not None:
+                raise refusal
             batch = seal_batch(
                 tuple(fresh.values()),
                 os.urandom(SALT_SIZE * len(fresh)),
