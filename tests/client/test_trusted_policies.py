@@ -42,9 +42,9 @@ from shirushi_core.proofs.status_max_age import StatusMaxAge
 from shirushi_core.proofs.trust_policy import PolicyIssuer, TrustPolicy
 
 
-def trust_policy() -> TrustPolicy:
+def trust_policy(**options: Any) -> TrustPolicy:
     """The members' policy; what is on paper is of long ago, and old enough for it."""
-    return dataclasses.replace(policy_on_paper(), status_max_age=StatusMaxAge(10**9))
+    return dataclasses.replace(policy_on_paper(**options), status_max_age=StatusMaxAge(10**9))
 
 
 HOW = "get the members' trust policy, compare its fingerprint with two members, and make it yours with `shirushi policy trust FILE`"
