@@ -36,6 +36,7 @@ class EmbeddedWitnesses:
                         home=layout.members / member.id,
                         data=layout.witnesses / member.id,
                         genesis=layout.genesis,
+                        policy=layout.trust_policy,
                     )
                 )
                 for member in topology.members

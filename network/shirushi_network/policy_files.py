@@ -14,6 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from shirushi_client.trust_policy_file import earlier_version
 from shirushi_core.errors import InvalidInputError
 from shirushi_core.fabric.certificate_chain import Authorities, ChainError
 from shirushi_core.fabric.signing import load_certificate
@@ -42,6 +43,7 @@ from shirushi_network.own_authority import load_key
 from shirushi_network.policy_draft import IssuerSeal, PolicySources, first_policy, next_policy
 from shirushi_network.superseded import SUPERSEDED
 from shirushi_network.topology import Member, Topology
+from shirushi_network.witness_configuration import hand_out_policy
 
 _ADMIN_KEYS = "users/admin/msp/keystore/*"
 
@@ -167,7 +169,10 @@ def sign_here(
 
 
 def keep_if_complete(layout: Layout, signed: SignedPolicy, now: int) -> bool:
-    """Put a policy that enough members have signed in trust-policy.json; says whether it is there. Raises PolicyError."""
+    """Put a policy that enough members have signed in trust-policy.json; says whether it is there. Raises PolicyError.
+
+    The version before stays beside it, and the witnesses that run from this folder serve both.
+    """
     present = present_policy(layout)
     by = judging_policy(layout, signed.policy)
     now = max(now, by.issued_at)
@@ -179,7 +184,10 @@ def keep_if_complete(layout: Layout, signed: SignedPolicy, now: int) -> bool:
         verify_signed(signed, by, now)
     else:
         verify_update(present.policy, signed, now)
+        kept = earlier_version(layout.trust_policy, present.policy.version)
+        write_atomically(kept, present.to_bytes())
     write_atomically(layout.trust_policy, signed.to_bytes())
+    hand_out_policy(layout)
     return True
 
 

@@ -25,11 +25,19 @@ DATA = "data"
 
 
 def witness_configuration(
-    layout: Layout, topology: Topology, member: Member, *, home: PurePath, data: PurePath, genesis: PurePath
+    layout: Layout,
+    topology: Topology,
+    member: Member,
+    *,
+    home: PurePath,
+    data: PurePath,
+    genesis: PurePath,
+    policy: PurePath | None = None,
 ) -> dict[str, Any]:
     """Return the configuration of a member's witness.
 
-    `home` is the member's folder, `data` where it keeps its log, and `genesis` the genesis block, as the witness sees them. Raises BundleError for a bundle
+    `home` is the member's folder, `data` where it keeps its log, `genesis` the genesis block, and `policy` the trust policy file that it
+    serves, as the witness sees them. Raises BundleError for a bundle
     that is missing or of another topology, MemberKeysError, ConsortiumError if the member runs no witness.
     """
     if member.witness is None:
@@ -45,9 +53,22 @@ def witness_configuration(
         "identity": str(home / "users" / "client" / "msp"),
         "genesis": str(genesis),
         "data": str(data),
+        "policy": None if policy is None else str(policy),
         "peer": {"address": member.peer.address, "tls_roots": tls_roots(layout, member).decode()},
         "others": [_other(layout, topology, each) for each in witnesses if each.id != member.id],
     }
+
+
+def hand_out_policy(layout: Layout) -> None:
+    """Put the trust policy, and what is kept of earlier versions, where witnesses of this folder serve them from.
+
+    A container sees its own folder only, and of a file that is mounted no newer one: so each node's folder has a copy.
+    """
+    files = [layout.trust_policy, *layout.root.glob(f"{layout.trust_policy.stem}.v*.json")]
+    for folder in layout.nodes.glob("*/witness"):
+        for file in files:
+            if file.is_file() and folder.is_dir():
+                write_atomically(folder / file.name, file.read_bytes())
 
 
 def write_configuration(folder: Path, configuration: Mapping[str, Any], genesis: bytes) -> None:

@@ -71,4 +71,6 @@ def settings_of(configuration: Mapping[str, Any]) -> WitnessSettings:
         host=listen["host"],
         port=listen["port"],
         tls=TlsKeyPair(certificate, key),
+        # Absent in what was rendered before witnesses served policies.
+        policy=None if configuration.get("policy") is None else Path(configuration["policy"]),
     )

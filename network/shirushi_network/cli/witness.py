@@ -79,6 +79,7 @@ def run(
             home=layout.members / member.id,
             data=folder / DATA,
             genesis=folder / GENESIS,
+            policy=layout.trust_policy,
         )
         write_configuration(folder, configuration, layout.genesis.read_bytes())
         logging.basicConfig(level=logging.INFO, handlers=[log_handler()])

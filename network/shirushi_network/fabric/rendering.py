@@ -25,6 +25,7 @@ from shirushi_network.topology import Member, Topology
 from shirushi_network.witness_configuration import (
     DATA,
     GENESIS,
+    hand_out_policy,
     witness_configuration,
     write_configuration,
 )
@@ -51,7 +52,14 @@ def write_nodes(layout: Layout, topology: Topology, members: Sequence[Member], p
         elif node.kind is NodeKind.WITNESS:
             own = paths.of(node)
             configuration = witness_configuration(
-                layout, topology, member, home=paths.home(member), data=own / DATA, genesis=own / GENESIS
+                layout,
+                topology,
+                member,
+                home=paths.home(member),
+                data=own / DATA,
+                genesis=own / GENESIS,
+                # A process reads the data folder's; a container, which does not see that, its copy.
+                policy=layout.trust_policy if paths.data == layout.root else own / layout.trust_policy.name,
             )
             write_configuration(folder, configuration, layout.genesis.read_bytes())
         else:
@@ -60,6 +68,7 @@ def write_nodes(layout: Layout, topology: Topology, members: Sequence[Member], p
             labels = {path.stem for path in (folder / "builder" / CONNECTIONS).glob("*.json")}
             for label in sorted(labels | {package.label}):
                 write_connection(folder, member, layout.members / member.id, label)
+    hand_out_policy(layout)
     write_atomically(layout.root / "docker-compose.fabric.yml", compose_file(topology))
     write_atomically(layout.root / "prometheus-targets.json", monitoring_targets(members))
     write_atomically(layout.root / "prometheus-ca.pem", b"".join(tls_roots(layout, each) for each in members))

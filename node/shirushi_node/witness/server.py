@@ -32,6 +32,7 @@ from shirushi_node.witness import proofs
 from shirushi_node.witness.errors import ServerError
 from shirushi_node.witness.metrics import CONTENT_TYPE
 from shirushi_node.witness.records import Head
+from shirushi_node.witness.served_policy import PolicyFiles, ServedPolicy
 from shirushi_node.witness.store import LogStore
 
 MAX_REQUESTS = 256
@@ -81,6 +82,11 @@ class Witness(Protocol):
         """Return once something is so, or the time is over; asked again at each commit and signature."""
         ...
 
+    @property
+    def policies(self) -> PolicyFiles:
+        """The trust policies that it serves."""
+        ...
+
     def is_signed(self, head: Head) -> bool:
         """Say whether a head was cosigned, or never will be."""
         ...
@@ -122,6 +128,8 @@ class WitnessServer:
                 web.get("/proof/consistency", self._consistency),
                 web.get("/status/{batch}/{commitment}", self._status),
                 web.get("/tile/{rest:.+}", self._tile),
+                web.get("/policy", self._policy),
+                web.get("/policy/{version}", self._policy_version),
                 web.get("/health", self._health),
                 web.get("/metrics", self._metrics),
             ]
@@ -249,6 +257,14 @@ class WitnessServer:
         caching = _IMMUTABLE if width == TILE_WIDTH else _SHORT
         return web.Response(body=data, content_type=_BYTES, headers={"Cache-Control": caching})
 
+    async def _policy(self, request: web.Request) -> web.Response:
+        return _policy_file(await self._witness.prove(self._witness.policies.newest), "no trust policy")
+
+    async def _policy_version(self, request: web.Request) -> web.Response:
+        number = _number(request.match_info["version"], "version")
+        found = await self._witness.prove(lambda: self._witness.policies.version(number))
+        return _policy_file(found, f"no version {number} of the trust policy")
+
     async def _health(self, request: web.Request) -> web.Response:
         healthy, details = self._witness.health()
         return _json(details, status=200 if healthy else 503)
@@ -309,6 +325,13 @@ def _text(note: SignedNote) -> web.Response:
     return web.Response(
         body=note.to_text().encode(), headers={"Content-Type": _TEXT, "Cache-Control": "no-store"}
     )
+
+
+def _policy_file(found: ServedPolicy | None, missing: str) -> web.Response:
+    if found is None:
+        raise _not_found(f"{missing} is here")
+    headers = {"Cache-Control": "no-cache", "ETag": f'"{found.tag}"'}
+    return web.Response(body=found.data, content_type=_JSON, headers=headers)
 
 
 def _query(request: web.Request, name: str) -> str:

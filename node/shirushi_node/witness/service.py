@@ -24,6 +24,7 @@ from shirushi_node.witness.metrics import Metrics
 from shirushi_node.witness.others import POLL_SECONDS, NoteClient, Others
 from shirushi_node.witness.preparing import Prepare, prepare_block
 from shirushi_node.witness.records import Head
+from shirushi_node.witness.served_policy import PolicyFiles
 from shirushi_node.witness.server import WitnessServer
 from shirushi_node.witness.settings import (
     OtherWitness,
@@ -134,6 +135,7 @@ class _Running:
         self._refreshing = asyncio.Lock()
         self._refresh_failed: float | None = None  # of the loop's clock
         self._broken: str | None = None
+        self.policies = PolicyFiles(settings.policy, settings.ledger)
 
     async def open(self, genesis: common_pb2.Block, stack: AsyncExitStack) -> None:
         """Open everything, to be closed with the stack."""

@@ -42,7 +42,7 @@ class WitnessSettings:
 
     `identity` is a client identity of the member, by which the peer lets it read blocks; `peer` is host:port, and
     `peer_tls_name` the name in the peer's certificate, None if it is the host. `quorum` is how many members a policy asks for.
-    Port 0 takes a free one.
+    Port 0 takes a free one. `policy` is the trust policy file that it serves, which may come and change later.
     """
 
     ledger: str
@@ -59,6 +59,7 @@ class WitnessSettings:
     host: str
     port: int
     tls: TlsKeyPair
+    policy: Path | None = None
 
     def __post_init__(self) -> None:
         fields.check_identifier(self.member_id, "witness: member")

@@ -23,7 +23,7 @@ from shirushi_network.layout import Layout
 from shirushi_network.member_bundle import bundle_path, local_bundle, public_bundle_of, render_bundle
 from shirushi_network.member_keys import create_member
 from shirushi_network.topology import Member, Topology, default_topology
-from shirushi_network.witness_configuration import DATA, GENESIS, witness_configuration
+from shirushi_network.witness_configuration import DATA, GENESIS, hand_out_policy, witness_configuration
 from shirushi_network.witness_settings import read_settings
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -98,14 +98,41 @@ def test_what_a_witness_is_told_names_is_mounted_and_its_command_is_its_folder(w
     node = Node(CITY, NodeKind.WITNESS)
     own = INSIDE.of(node)
     told = witness_configuration(
-        written, TOPOLOGY, CITY, home=INSIDE.home(CITY), data=own / DATA, genesis=own / GENESIS
+        written,
+        TOPOLOGY,
+        CITY,
+        home=INSIDE.home(CITY),
+        data=own / DATA,
+        genesis=own / GENESIS,
+        policy=own / "trust-policy.json",
     )
     spec = container_spec(node)
     inside = {mount.inside: mount.writable for mount in spec.mounts}
     assert spec.command == (str(own),)
-    for name, writable in (("keys", False), ("identity", False), ("genesis", True), ("data", True)):
+    for name, writable in (
+        ("keys", False),
+        ("identity", False),
+        ("genesis", True),
+        ("data", True),
+        ("policy", True),
+    ):
         (found,) = [each for each in inside if PurePosixPath(told[name]).is_relative_to(each)]
         assert inside[found] is writable
+
+
+def test_a_container_is_given_a_copy_of_the_trust_policy_and_of_what_is_kept_of_earlier_ones(
+    written: Layout,
+) -> None:
+    write_nodes(written, TOPOLOGY, [CITY], INSIDE)
+    told = json.loads((written.root / "nodes" / CITY.id / "witness" / "witness.json").read_bytes())
+    assert told["policy"] == str(INSIDE.of(Node(CITY, NodeKind.WITNESS)) / "trust-policy.json")
+    written.trust_policy.write_bytes(b"second")
+    (written.root / "trust-policy.v1.json").write_bytes(b"first")
+    hand_out_policy(written)
+    folder = written.root / "nodes" / CITY.id / "witness"
+    assert (folder / "trust-policy.json").read_bytes() == b"second"
+    assert (folder / "trust-policy.v1.json").read_bytes() == b"first"
+    write_nodes(written, TOPOLOGY, [CITY], NodePaths(written.root))
 
 
 def test_a_witness_is_told_of_its_peer_and_of_all_others_and_no_secret(written: Layout) -> None:
@@ -113,6 +140,7 @@ def test_a_witness_is_told_of_its_peer_and_of_all_others_and_no_secret(written: 
     settings = read_settings(folder)
     assert (settings.peer, settings.quorum, settings.port) == ("127.0.0.1:17050", 3, 17057)
     assert (settings.genesis, settings.folder) == (b"genesis", folder / "data")
+    assert settings.policy == written.trust_policy
     others = {each.member_id: each for each in settings.others}
     assert others.keys() == {"chaintope", "haw", "kaguya", "gcom"}
     haw = public_bundle_of(written, TOPOLOGY.member("haw"))
