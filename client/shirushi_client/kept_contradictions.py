@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from shirushi_client.head_gathering import Contradiction
 from shirushi_client.whole_files import write_whole
 from shirushi_core.proofs.canonical import encode
 from shirushi_core.proofs.checkpoint import Checkpoint
+
+if TYPE_CHECKING:
+    from shirushi_client.head_gathering import Contradiction
 
 FOLDER = "contradictions"
 MAX_KEPT = 8

@@ -330,3 +330,18 @@ def test_a_receipt_without_a_signature_of_the_log_says_what_to_do(
     proof = TlogProof.from_bytes(out.read_bytes())
     assert proof.extra is not None
     assert verify_tlog_proof(proof, proof.extra).origin == "shirushi/shirushi-test"
+
+
+def test_who_contradicts_the_others_is_named_and_what_it_signed_is_kept(
+    at_home: Recipient, run: Run, data: Path
+) -> None:
+    liar = at_home.witnesses["haw"]
+    liar.log = PaperCity(bare_receipts(COUNT, valid_until=None)).log
+    for number in range(6):
+        liar.log.add_block(time=clock() + number)
+    result = run("verify", at_home.file(), "--online", COLUMNS="240", LANG="en_US.UTF-8")
+    assert result.exit_code == 0
+    assert "Haw contradicts the others" in result.stdout
+    assert "the witness of haw contradicts the others" in result.stderr
+    (kept,) = (data / "contradictions").iterdir()
+    assert kept.name.startswith("haw-")

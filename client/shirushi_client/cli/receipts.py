@@ -6,7 +6,7 @@ from pathlib import Path
 
 from shirushi_client.hashing import CertificateFileError, digest_file
 from shirushi_client.issuer.receipt_files import SUFFIX
-from shirushi_client.verifier.verifier import ReceiptFileError, read_receipt
+from shirushi_client.verifier.reading import ReceiptFileError, read_receipt
 from shirushi_core.proofs.receipt import Receipt, ReceiptMismatchError, verify_file
 
 

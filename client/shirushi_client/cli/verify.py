@@ -197,8 +197,8 @@ def _outcomes(
 
 
 async def _with_news(session: VerifySessions, verifying: Awaitable[Found]) -> Found:
-    """Return what verifying gives, and say on standard error which witnesses have a newer policy."""
+    """Return what verifying gives, and say on standard error what was heard beside it."""
     found = await verifying
-    for line in session.newer_policies():
+    for line in session.news():
         note(line)
     return found

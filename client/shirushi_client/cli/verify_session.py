@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shirushi_client.consortium import FILE_NAME as CONSORTIUM
-from shirushi_client.policy_news import PolicyNews
+from shirushi_client.kept_contradictions import keep_contradictions
 from shirushi_client.profile import data_folder
 from shirushi_client.trusted_policies import (
     NO_POLICY,
@@ -29,6 +29,7 @@ from shirushi_client.verifier.verification_plan import Means, Plan, When, Wishes
 from shirushi_core.proofs.policy_update import SignedPolicy
 
 if TYPE_CHECKING:
+    from shirushi_client.policy_news import PolicyNews
     from shirushi_client.verifier.verifier import Verifier
 
 Advance = Callable[[int], None]
@@ -97,9 +98,12 @@ class VerifySessions:
             found |= dict(zip(indexes, outcomes, strict=True))
         return [found[index] for index in sorted(found)]
 
-    def newer_policies(self) -> list[str]:
-        """Say which witnesses that were asked serve a newer policy than the one judged by; nothing is believed for that."""
-        return [line for session in self._made.values() for line in session.newer_policies()]
+    def news(self) -> list[str]:
+        """Say which witnesses that were asked serve a newer policy than the one judged by, and who contradicts the others.
+
+        Nothing is believed for that.
+        """
+        return [line for session in self._made.values() for line in session.news()]
 
     def _parted(self, pairs: Sequence[Pair]) -> dict[str | None, dict[int, Pair]]:
         parts: dict[str | None, dict[int, Pair]] = {}
@@ -121,6 +125,7 @@ class VerifySession:
     found: FoundPolicy | None
     data: Path | None
     _news: PolicyNews | None = None
+    _contradictions: list[str] = field(default_factory=list)
 
     @classmethod
     def open(
@@ -162,6 +167,7 @@ class VerifySession:
             async for report in verification.verify(certificates):
                 found.append(report)
                 advance(1)
+            self._keep(verification)
         return found
 
     async def outcomes(
@@ -198,14 +204,27 @@ class VerifySession:
                 async for report in verification.verify(list(part.values())):
                     found[next(indexes)] = outcome_of(report, documents=documents)
                     advance(1)
+            self._keep(verification)
 
     @property
     def _source(self) -> str | None:
         return None if self.found is None else self.found.source.value
 
-    def newer_policies(self) -> list[str]:
-        """Say which witnesses that were asked serve a newer policy than this one."""
-        return [] if self._news is None else self._news.said()
+    def news(self) -> list[str]:
+        """Say which witnesses that were asked serve a newer policy than this one, and who contradicts the others."""
+        return [*([] if self._news is None else self._news.said()), *self._contradictions]
+
+    def _keep(self, verification: Verification) -> None:
+        """Keep what members signed against the others, where a person finds it."""
+        for each in verification.contradictions.values():
+            said = f"the witness of {each.member_id} contradicts the others: {each.sentence}"
+            try:
+                kept = keep_contradictions(data_folder(self.data), [each])
+            except OSError as error:
+                said += f"; what it signed cannot be kept: {error.strerror}"
+            else:
+                said += "".join(f"; what it signed is kept in {path}" for path in kept)
+            self._contradictions.append(said)
 
     def _verification(self) -> Verification:
         offline = None if self.policy is None else OfflineVerifier(self.policy.policy, source=self._source)
@@ -216,6 +235,7 @@ class VerifySession:
     async def _open_refresher(self, stack: AsyncExitStack) -> Refresher | None:
         # Loaded when it is needed: a verification that asks nobody starts at once.
         from shirushi_client.evidence_session import open_policy
+        from shirushi_client.policy_news import PolicyNews
 
         if self.policy is None:
             return None
