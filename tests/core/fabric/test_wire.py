@@ -19,8 +19,7 @@ from google.protobuf.message import DecodeError, Message
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from shirushi_core.fabric import committed
-from shirushi_core.fabric import wire
+from shirushi_core.fabric import committed, wire
 from shirushi_core.fabric.wire import Kind, WireError, read
 
 MESSAGES: list[tuple[wire.Message, type[Message]]] = [
