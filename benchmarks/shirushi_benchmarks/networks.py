@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
+from shirushi_benchmarks import document_types
 from shirushi_benchmarks.peers.raft_network import raft_network
 from shirushi_network import bring_up
 from shirushi_network.engine import EngineChoice, EngineName
@@ -83,7 +84,7 @@ def missing(kind: NetworkKind) -> str | None:
 
 
 def _five(witnesses: bool) -> Topology:
-    topology = with_ports(default_topology(), 0)
+    topology = with_ports(default_topology().issuing(*document_types.ALL), 0)
     if witnesses:
         return topology
     return replace(topology, members=tuple(replace(each, witness=None) for each in topology.members))

@@ -40,7 +40,9 @@ class RegistrationError(ConsortiumError):
     """The issuer could not be registered."""
 
 
-def city_record(layout: Layout, member: Member, issuer_id: str) -> IssuerRecord:
+def city_record(
+    layout: Layout, member: Member, issuer_id: str, document_types: tuple[str, ...]
+) -> IssuerRecord:
     """Return the first version of the city's issuer record, out of its issuer and seal certificates."""
     home = layout.members / member.id / "users" / "issuer"
     submit = _key(KeyUse.SUBMIT, load_certificate((home / "msp" / "signcerts" / "cert.pem").read_bytes()))
@@ -53,6 +55,7 @@ def city_record(layout: Layout, member: Member, issuer_id: str) -> IssuerRecord:
         sequence=1,
         state=IssuerState.ACTIVE,
         keys=tuple(sorted((submit, seal), key=lambda key: (key.use, key.key_id))),
+        document_types=document_types,
     )
 
 
@@ -63,7 +66,7 @@ async def register_city(layout: Layout, topology: Topology) -> None:
     RegistrationError if the members' admins could not bring it about.
     """
     city = topology.member(topology.issuer.member)
-    record = city_record(layout, city, topology.issuer.id)
+    record = city_record(layout, city, topology.issuer.id, topology.issuer.document_types)
     others = [member for member in members_here(layout, topology.members) if member != city]
     last: GatewayError | CommitError | None = None
     try:

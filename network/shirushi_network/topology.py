@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from shirushi_core.errors import InvalidInputError
 from shirushi_core.fabric.bft_parameters import BftParameters
 from shirushi_core.fabric.channel_config import BatchParameters
 from shirushi_core.fabric.policy_text import parse_policy_text
+from shirushi_core.proofs.issuer import check_document_types
 
 DEFAULT_CHANNEL = "shirushi-test"
 DEFAULT_PORT = 17050
 PORTS_USED = 8
 """Ports a member's nodes listen on, in the order of `member_on`."""
+
+DEFAULT_DOCUMENT_TYPES = ("income-certificate", "residence", "tax-notice")
+"""What the city of the pilot issues; also what the first issuer may issue where a topology file does not say."""
 
 MAJORITY = "majority"
 MAX_MEMBERS = 64
@@ -138,10 +142,19 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class FirstIssuer:
-    """The issuer that is registered when the consortium starts: its id, and the member it belongs to."""
+    """The issuer that is registered when the consortium starts: its id, its member, the document types it may issue.
+
+    Document types are sorted, each once, as in an issuer's record.
+    """
 
     id: str = "iizuka-city"
     member: str = "iizuka"
+    document_types: tuple[str, ...] = DEFAULT_DOCUMENT_TYPES
+
+    def __post_init__(self) -> None:
+        if not self.document_types:
+            raise InvalidInputError("issuer: document_types: expected at least one")
+        check_document_types(self.document_types, "issuer: document_types")
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +207,11 @@ class Topology:
         self.member(self.issuer.member)
         if not any(member.orderer for member in self.members):
             raise InvalidInputError("members: expected at least one with an orderer")
+
+    def issuing(self, *document_types: str) -> Topology:
+        """Return the same consortium, whose first issuer may issue these document types too."""
+        types = tuple(sorted({*self.issuer.document_types, *document_types}))
+        return replace(self, issuer=replace(self.issuer, document_types=types))
 
     def member(self, member_id: str) -> Member:
         """Return one member; raises InvalidInputError naming those there are."""

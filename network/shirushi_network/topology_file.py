@@ -1,8 +1,8 @@
 """topology.toml: the consortium for people to read and edit.
 
 Strict both ways: unknown, missing or repeated fields are refused, naming where. Only [blocks], [bft], [anchors],
-`orderer` and `witness` may be left out: a member without an orderer endorses and keeps the ledger, and orders nothing;
-one without a witness confirms nothing to verifiers.
+the issuer's `document_types`, `orderer` and `witness` may be left out: a member without an orderer endorses and keeps
+the ledger, and orders nothing; one without a witness confirms nothing to verifiers.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from shirushi_core.fabric.channel_config import BatchParameters
 from shirushi_network.files import write_atomically
 from shirushi_network.topology import (
     DEFAULT_BLOCKS,
+    DEFAULT_DOCUMENT_TYPES,
     AnchorsDefinition,
     ChaincodeNode,
     FirstIssuer,
@@ -78,7 +79,7 @@ def parse_topology(data: bytes) -> Topology:
     return Topology(
         channel=value["channel"],
         quorum=value["quorum"],
-        issuer=_built(FirstIssuer, value["issuer"], "issuer"),
+        issuer=_issuer(value["issuer"]),
         blocks=_blocks(value["blocks"]) if "blocks" in value else DEFAULT_BLOCKS,
         bft=_built(BftParameters, value.get("bft", asdict(BftParameters())), "bft"),
         anchors=_built(AnchorsDefinition, value.get("anchors", asdict(AnchorsDefinition())), "anchors"),
@@ -128,6 +129,14 @@ def parse_member(value: object) -> Member:
 def member_to_json(member: Member) -> dict[str, Any]:
     """Return one member's table; without `orderer` or `witness` if it runs none."""
     return {key: value for key, value in asdict(member).items() if value is not None}
+
+
+def _issuer(value: object) -> FirstIssuer:
+    table = _check_fields(value, {"id", "member"}, {"document_types"}, "issuer")
+    types = table.get("document_types", list(DEFAULT_DOCUMENT_TYPES))
+    if not isinstance(types, list) or not all(isinstance(each, str) for each in types):
+        raise InvalidInputError("issuer: document_types: expected an array of strings")
+    return FirstIssuer(table["id"], table["member"], tuple(types))
 
 
 def _blocks(value: object) -> BatchParameters:

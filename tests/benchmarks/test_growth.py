@@ -12,13 +12,14 @@ from tests.network.test_witnesses import signing, wait_until
 from tests.support.command import shirushi
 from tests.support.live_consortium import LiveConsortium
 
+from shirushi_benchmarks.document_types import GROWTH_CERTIFICATE
 from shirushi_benchmarks.measurement import Measurement
 from shirushi_benchmarks.processes import cpu_seconds
 from shirushi_benchmarks.profiles import growth
 from shirushi_benchmarks.profiles.growth_issuing import RUNS
 from shirushi_benchmarks.profiles.growth_ledger import Filled, count, fill, opened
 from shirushi_benchmarks.profiles.growth_memory import SAMPLE_SECONDS, Watch
-from shirushi_benchmarks.profiles.growth_transactions import CERTIFICATES, DOCUMENT_TYPE, GrowthError
+from shirushi_benchmarks.profiles.growth_transactions import CERTIFICATES, GrowthError
 from shirushi_benchmarks.profiles.growth_witness import catch_up
 from shirushi_client.ledger_errors import LedgerError
 from shirushi_client.session import ISSUER, open_session
@@ -134,7 +135,7 @@ class TestTheFilledLedger:
         assert all(log["agrees"] and log["read"] == log["size"] > ANCHORS for log in run.json["logs"])
 
     async def test_has_anchors_that_every_member_finds(self, live: LiveConsortium) -> None:
-        anchors = await live.batches(DOCUMENT_TYPE)
+        anchors = await live.batches(GROWTH_CERTIFICATE)
         assert len(anchors) > ANCHORS * 0.98
         assert {anchor.statement.size for anchor in anchors} == {CERTIFICATES}
         argument: Json = {"batch_id": anchors[-1].statement.batch_id.hex()}
@@ -149,12 +150,12 @@ class TestTheFilledLedger:
     def test_takes_certificates_that_verify(self, live: LiveConsortium, tmp_path: Path) -> None:
         certificate = tmp_path / "certificate.txt"
         certificate.write_text("issued after the ledger was filled")
-        assert shirushi("issue", certificate, "--type", "after", data=live.root).exit_code == 0
+        assert shirushi("issue", certificate, "--type", "income-certificate", data=live.root).exit_code == 0
         verified = shirushi("verify", certificate, "--json", data=live.root)
         assert (verified.exit_code, verified.json["verdict"]) == (0, "valid")
 
     async def test_refuses_a_batch_that_it_has(self, live: LiveConsortium) -> None:
-        anchor = (await live.batches(DOCUMENT_TYPE))[0]
+        anchor = (await live.batches(GROWTH_CERTIFICATE))[0]
         argument: Json = {
             "seal": anchor.seal.to_json(),
             "statement": {**anchor.statement.to_json(), "valid_until": anchor.statement.valid_from + 1},

@@ -98,7 +98,7 @@ async def _issued_and_found(layout: Layout, journal_file: Path) -> tuple[Receipt
                 ledger=session.ledger,
                 journal=journal,
             ) as issuer:
-                receipt = Receipt.from_bytes(await issuer.issue(b"certificate", Order("income")))
+                receipt = Receipt.from_bytes(await issuer.issue(b"certificate", Order("income-certificate")))
         (member,) = session.members
         batch_id = receipt.anchor.statement.batch_id.hex()
         return receipt, await member.evaluate("get_batch", {"batch_id": batch_id})

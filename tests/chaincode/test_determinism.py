@@ -15,7 +15,7 @@ async def rerun(consortium, outcome, state):
     """Run a transaction's proposal again, on a copy of the state it ran on."""
     ledger = Ledger(state=copy.deepcopy(state), members=list(reversed(consortium.ledger.members)))
     stub = copy.copy(outcome.stub)
-    stub.reads, stub.writes, stub.event, stub._ledger = {}, {}, None, ledger
+    stub.reads, stub.range_reads, stub.writes, stub.event, stub._ledger = {}, {}, {}, None, ledger
     return await ledger.run(stub)
 
 
@@ -29,6 +29,8 @@ async def test_every_member_that_endorses_a_proposal_gets_the_same_bytes(consort
         (consortium.admins[MEMBERS[1]], "propose_issuer", {"record": next_record}),
         (consortium.admins[MEMBERS[1]], "propose_issuer", {"record": next_record}),
         (consortium.admins[MEMBERS[2]], "propose_issuer", {"record": next_record}),
+        (city.submitter, "tick", {}),
+        (city.submitter, "get_time", {}),
         (city.submitter, "list_proposals", {"bookmark": "", "page_size": 10}),
     ]
     for who, function, argument in steps:
@@ -38,6 +40,7 @@ async def test_every_member_that_endorses_a_proposal_gets_the_same_bytes(consort
         assert first.response.status == 200
         assert second.response == first.response
         assert list(second.stub.writes.items()) == list(first.stub.writes.items())
+        assert second.stub.range_reads == first.stub.range_reads
         assert second.stub.event == first.stub.event
 
 

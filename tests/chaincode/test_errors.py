@@ -13,6 +13,7 @@ from tests.support.anchors_ledger import MEMBERS, START, WINDOW
 from shirushi_chaincode.contract.errors import Code
 from shirushi_chaincode.contract.functions import FUNCTIONS
 from shirushi_core.fabric.chaincode import Response
+from shirushi_core.proofs.epoch import EPOCH_SECONDS, EXPIRY_EPOCHS
 from shirushi_core.proofs.issuer import IssuerState
 from shirushi_core.proofs.seal import make_seal
 
@@ -64,6 +65,18 @@ class Scene:
 
     async def NOT_ISSUER(self):  # noqa: N802
         return await self.issue(who=self.academy.submitter)
+
+    async def TRANSACTION_EXPIRED(self):  # noqa: N802
+        self.ledger.now = START + EXPIRY_EPOCHS * EPOCH_SECONDS
+        assert (await self.ledger.submit(self.city.submitter, "tick", {})).result
+        self.ledger.now = START  # a member whose clock is behind those of the others
+        return await self.issue(size=9)
+
+    async def DOCUMENT_TYPE_REFUSED(self):  # noqa: N802
+        return await self.issue(document_type="not-listed")
+
+    async def VALID_FROM_REFUSED(self):  # noqa: N802
+        return await self.issue(size=9, valid_from=START + 301)
 
     async def KEY_NOT_IN_WINDOW(self):  # noqa: N802
         self.ledger.now = WINDOW[1] + 1

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tests.support.anchors_ledger import START, WINDOW
 
 from shirushi_core.proofs.anchor import IssuanceAnchor
-from shirushi_core.proofs.canonical import decode_canonical
+from shirushi_core.proofs.canonical import decode_canonical, encode
 from shirushi_core.proofs.issuer import IssuerState
 from shirushi_core.proofs.seal import make_seal
 
@@ -28,6 +28,7 @@ async def test_an_anchor_has_keys_of_its_own_and_reads_no_others(ledger, city):
     assert sorted(outcome.stub.writes) == [
         f"batch/{batch_id}",
         f"issued/iizuka-city/{START:012d}/{batch_id}",
+        f"tick/{START // 300:012d}",
     ]
     assert sorted(outcome.stub.reads) == [f"batch/{batch_id}", "issuer/iizuka-city"]
     assert decode_canonical(outcome.stub.writes[f"batch/{batch_id}"]) == outcome.result
@@ -116,9 +117,11 @@ async def test_a_renewed_certificate_of_the_same_key_still_issues(consortium, ci
         (WINDOW[1] + 1, "KEY_NOT_IN_WINDOW"),
     ],
 )
-async def test_the_submit_key_counts_in_its_window_only(ledger, city, at, code):
+async def test_the_submit_key_counts_in_its_window_only(consortium, at, code):
+    ledger = consortium.ledger
     ledger.now = at
-    outcome = await ledger.submit(city.submitter, "issue", city.issuance())
+    city = await consortium.register("iizuka-city", "IizukaMSP")
+    outcome = await ledger.submit(city.submitter, "issue", city.issuance(valid_from=at))
     assert (outcome.code if code else outcome.result["anchored_at"]) == (code or at)
 
 
@@ -161,6 +164,49 @@ async def test_a_retired_issuer_cannot_issue(consortium, city):
     await consortium.adopt(dataclasses.replace(city.record, sequence=2, state=IssuerState.RETIRED))
     outcome = await consortium.ledger.submit(city.submitter, "issue", city.issuance())
     assert outcome.code == "ISSUER_RETIRED"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "code"), [(-(10**8), None), (0, None), (300, None), (301, "VALID_FROM_REFUSED")]
+)
+async def test_validity_begins_no_later_than_clocks_may_differ(ledger, city, seconds, code):
+    issuance = city.issuance(valid_from=START + seconds)
+    outcome = await ledger.submit(city.submitter, "issue", issuance)
+    assert (outcome.code if code else outcome.response.status) == (code or 200)
+
+
+async def test_an_issuer_issues_only_the_document_types_that_its_record_lists(consortium, city):
+    """A member's partner that is registered for its own documents issues no income certificate of the city's kind."""
+    partner = consortium.issuing_party("haw-academy", "HawMSP")
+    partner.record = dataclasses.replace(partner.record, document_types=("diploma",))
+    await consortium.adopt(partner.record)
+    ledger = consortium.ledger
+    forged = await ledger.submit(partner.submitter, "issue", partner.issuance())
+    assert forged.code == "DOCUMENT_TYPE_REFUSED"
+    assert (
+        "haw-academy does not issue income-certificate: its record lists diploma" in forged.response.message
+    )
+    assert forged.stub.writes == {}
+    own = await ledger.submit(partner.submitter, "issue", partner.issuance(document_type="diploma"))
+    assert own.result["statement"]["document_type"] == "diploma"
+    assert (await ledger.submit(city.submitter, "issue", city.issuance())).result
+
+
+async def test_the_present_record_says_what_an_issuer_may_issue(consortium, city):
+    ledger = consortium.ledger
+    first = await ledger.submit(city.submitter, "issue", city.issuance())
+    await consortium.adopt(dataclasses.replace(city.record, sequence=2, document_types=("residence",)))
+    assert (await ledger.submit(city.submitter, "issue", city.issuance(4))).code == "DOCUMENT_TYPE_REFUSED"
+    assert (await ledger.submit(city.submitter, "issue", city.issuance())).result == first.result
+    residence = city.issuance(document_type="residence")
+    assert (await ledger.submit(city.submitter, "issue", residence)).result["issuer_sequence"] == 2
+
+
+async def test_an_issuer_that_was_registered_before_there_were_lists_goes_on_issuing(ledger, city):
+    early = dataclasses.replace(city.record, document_types=None).to_json()
+    ledger.state["issuer/iizuka-city"] = (encode(early), 99)
+    outcome = await ledger.submit(city.submitter, "issue", city.issuance(document_type="anything"))
+    assert outcome.result["statement"]["document_type"] == "anything"
 
 
 async def test_the_anchor_names_the_version_of_the_record_its_keys_were_judged_by(consortium, city):

@@ -9,7 +9,9 @@ from fabric_protos.peer.lifecycle import lifecycle_pb2
 from tests.support.anchors_ledger import MEMBERS, START
 
 from shirushi_core.fabric.chaincode import Response
+from shirushi_core.proofs.canonical import decode_canonical, encode
 from shirushi_core.proofs.issuer import IssuerState
+from shirushi_core.proofs.issuer_proposal import proposal_id
 
 
 @pytest.fixture
@@ -263,6 +265,39 @@ async def test_a_key_stays_in_the_record_so_that_old_seals_can_be_judged(consort
         {"record": with_keys(city.record, *keys[kept], sequence=2).to_json()},
     )
     assert outcome.code == "KEY_DROPPED"
+
+
+async def test_a_record_that_lists_no_document_types_cannot_be_proposed(consortium, party):
+    early = dataclasses.replace(party.record, document_types=None)
+    outcome = await consortium.ledger.submit(
+        consortium.admins[MEMBERS[0]], "propose_issuer", {"record": early.to_json()}
+    )
+    assert outcome.code == "INVALID_ARGUMENT"
+    assert "'document_types' is missing; list the document types" in outcome.response.message
+
+
+async def test_a_proposal_from_before_there_were_lists_is_never_adopted(consortium, voting, party):
+    """Else two approvals of the time before would be enough to have an issuer of everything by one more."""
+    _, reference = await voting.propose(MEMBERS[0], party.record)
+    await voting.approve(MEMBERS[1], reference)
+    early = dataclasses.replace(party.record, document_types=None)
+    early_id = proposal_id(early).hex()
+    state = voting.ledger.state
+    for key in [key for key in state if reference["proposal_id"] in key]:
+        value, version = state[key]
+        proposal = decode_canonical(value) | ({"record": early.to_json(), "proposal_id": early_id})
+        early_value = encode(proposal) if key.startswith("proposal/") else value
+        state[key.replace(reference["proposal_id"], early_id)] = (early_value, version)
+    early_reference = {"proposal_id": early_id}
+    for act in (voting.approve, voting.withdraw):
+        refused = await act(MEMBERS[2], early_reference)
+        assert refused.code == "PROPOSAL_STALE"
+        assert "propose the record again" in refused.response.message
+    listed = await voting.ledger.simulate(
+        party.submitter, "list_proposals", {"bookmark": "", "page_size": 10}
+    )
+    states = {each["proposal_id"]: each["state"] for each in listed.result["proposals"]}
+    assert states == {reference["proposal_id"]: "open", early_id: "stale"}
 
 
 @pytest.mark.parametrize("function", ["propose_issuer", "approve_issuer", "withdraw_approval"])

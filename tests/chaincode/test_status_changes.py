@@ -42,7 +42,11 @@ async def test_a_change_touches_its_own_keys_only(ledger, issued):
     outcome = await ledger.submit(issued.submitter, "set_status", issued.request(issued.change()))
     change = issued.change()
     status_key = f"status/{change['batch_id']}/{change['commitment']}"
-    assert sorted(outcome.stub.writes) == ["change/iizuka-city/change-1", status_key]
+    assert sorted(outcome.stub.writes) == [
+        "change/iizuka-city/change-1",
+        status_key,
+        f"tick/{START // 300:012d}",
+    ]
     assert sorted(outcome.stub.reads) == [
         f"batch/{change['batch_id']}",
         "change/iizuka-city/change-1",

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from fabric_protos.common import common_pb2
+from tests.support.document_types import DOCUMENT_TYPES
 from tests.support.fabric_binaries import fabric_binary
 from tests.support.live_consortium import LiveConsortium
 
@@ -57,7 +58,9 @@ class NativeNetwork(LiveConsortium):
     def joined(cls, root: Path, topology: Topology | None = None, make_keys: MakeKeys | None = None) -> Self:
         """Start members' nodes, usually five, that have joined a channel and have a leader; no chaincode is installed."""
         network = cls(Layout(root))
-        topology = topology or replace(with_ports(default_topology(), 0), blocks=BATCH)
+        topology = topology or replace(
+            with_ports(default_topology().issuing(*DOCUMENT_TYPES), 0), blocks=BATCH
+        )
         root.mkdir(parents=True, exist_ok=True)
         for member in topology.members if make_keys else ():
             make_keys(network.layout.members, member)

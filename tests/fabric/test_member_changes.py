@@ -244,7 +244,7 @@ class TestASixthMember:
         The peers find each other by gossip, which takes a while.
         """
         member = topology.member("sixth")
-        record = city_record(layout, member, "sixth-office").to_json()
+        record = city_record(layout, member, "sixth-office", ("residence",)).to_json()
         async with (
             asyncio.timeout(DISCOVERY_SECONDS),
             admin_contract(layout, topology, member, ANCHORS) as contract,

@@ -14,6 +14,8 @@ from shirushi_core.fabric.channel_config import BatchParameters
 from shirushi_network.topology import AnchorsDefinition, FirstIssuer, Topology, default_topology
 from shirushi_network.topology_file import parse_topology, read_topology, render_topology, write_topology
 
+TYPES = '"income-certificate", "residence", "tax-notice"'
+
 
 def test_the_default_is_the_test_network_of_five() -> None:
     topology = default_topology()
@@ -36,7 +38,7 @@ def test_a_file_gives_back_what_was_written(tmp_path: Path) -> None:
         channel="juki",
         members=(*default.members[:4], replace(default.members[4], orderer=None)),
         quorum=4,
-        issuer=FirstIssuer("haw-desk", "haw"),
+        issuer=FirstIssuer("haw-desk", "haw", ("diploma", "transcript")),
         blocks=BatchParameters(10, 2000, 1000, 0.5),
         bft=BftParameters(request_complain=9.5, request_pool_size=7),
         anchors=AnchorsDefinition(
@@ -54,6 +56,19 @@ def test_what_was_not_agreed_on_may_be_left_out() -> None:
     assert parse_topology((head + rest[rest.index("[[members]]") :]).encode()) == default_topology()
 
 
+def test_a_file_from_before_issuers_had_document_types_means_those_of_the_pilot() -> None:
+    text = render_topology(default_topology()).decode()
+    before = text.replace(', document_types = ["income-certificate", "residence", "tax-notice"]', "")
+    assert before != text
+    assert parse_topology(before.encode()) == default_topology()
+
+
+def test_a_topologys_issuer_may_be_given_further_document_types() -> None:
+    more = default_topology().issuing("residence", "diploma")
+    assert more.issuer.document_types == ("diploma", "income-certificate", "residence", "tax-notice")
+    assert parse_topology(render_topology(more)) == more
+
+
 @pytest.mark.parametrize(
     ("written", "instead", "says"),
     [
@@ -65,6 +80,13 @@ def test_what_was_not_agreed_on_may_be_left_out() -> None:
         ("quorum = 3", "quorum = 3\nsurprise = 1", "surprise"),
         ("quorum = 3", "quorum = 3\nquorum = 3", "not TOML: Cannot overwrite a value"),
         ('member = "iizuka"', 'member = "nobody"', "no member 'nobody'; the members are iizuka"),
+        (TYPES, "", "issuer: document_types: expected at least one"),
+        (TYPES, '"b", "a"', "issuer: document_types: expected at most 64, sorted"),
+        (TYPES, '"a", "a"', "issuer: document_types: expected at most 64, sorted"),
+        (TYPES, '"Upper"', "issuer: document_types"),
+        (TYPES, "1", "issuer: document_types: expected an array of strings"),
+        (f"[{TYPES}]", '"residence"', "issuer: document_types: expected an array of strings"),
+        (f"document_types = [{TYPES}]", "types = []", "issuer: expected id, member; found"),
         ("max_messages = 500", "max_messages = 0", "blocks: max_messages"),
         ("preferred_bytes = 2097152", "preferred_bytes = 20971520", "preferred_bytes of at most"),
         ("wait = 0.2", "wait = 0", "blocks: wait"),

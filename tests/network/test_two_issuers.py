@@ -33,7 +33,9 @@ def test_a_second_issuer_issues_only_after_a_majority_of_admins_has_approved_it(
         tmp_path / "second", issuer=live_consortium.profile("chaintope", "issuer", issuer="too-early")
     )
     record = tmp_path / "record.json"
-    record.write_text(json.dumps(city_record(live_consortium.layout, member, "too-early").to_json()))
+    record.write_text(
+        json.dumps(city_record(live_consortium.layout, member, "too-early", ("two-issuers",)).to_json())
+    )
     certificate = write(tmp_path, "early")
     certificate_arguments = ("issue", certificate, "--type", "two-issuers")
 
@@ -67,7 +69,9 @@ def second_issuer(live_consortium: LiveConsortium, tmp_path_factory: pytest.Temp
     folder = tmp_path_factory.mktemp("second")
     record = folder / "record.json"
     member = live_consortium.member("chaintope")
-    record.write_text(json.dumps(city_record(live_consortium.layout, member, SECOND).to_json()))
+    record.write_text(
+        json.dumps(city_record(live_consortium.layout, member, SECOND, ("two-issuers",)).to_json())
+    )
     data = live_consortium.root
     proposed = shirushi("issuer", "propose", record, "--as", "admin-chaintope", "--json", data=data)
     proposal = proposed.json["proposal_id"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -152,14 +153,14 @@ class AnchoredChain:
             [await self.transaction(self.city.submitter, "issue", self.city.issuance(size)) for size in sizes]
         )
 
-    async def issue_types(self, *document_types: str) -> Any:
-        """Add a block with a small batch for each document type, and return it: many batches that cost little."""
+    async def issue_batches(self, *names: str) -> Any:
+        """Add a block with a small batch for each name, and return it: many batches that cost little."""
         return self.append(
             [
                 await self.transaction(
-                    self.city.submitter, "issue", self.city.issuance(3, document_type=document_type)
+                    self.city.submitter, "issue", self.city.issuance(3, root=sha256(name.encode()).digest())
                 )
-                for document_type in document_types
+                for name in names
             ]
         )
 

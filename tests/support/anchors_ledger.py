@@ -10,6 +10,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from fabric_protos.peer.lifecycle import lifecycle_pb2
+from tests.support.document_types import DOCUMENT_TYPES
 from tests.support.throwaway_ca import ThrowawayCa
 
 from shirushi_chaincode.shell import AnchorsChaincode
@@ -42,6 +43,7 @@ class Stub:
         self.tx_id = tx_id
         self.transient: Mapping[str, bytes] = {}
         self.reads: dict[str, int | None] = {}
+        self.range_reads: dict[tuple[str, str], list[tuple[str, int]]] = {}
         self.writes: dict[str, bytes | None] = {}
         self.event: tuple[str, bytes] | None = None
         self._ledger = ledger
@@ -60,6 +62,12 @@ class Stub:
 
     async def del_state(self, key: str) -> None:
         self.writes[key] = None
+
+    async def get_state_by_range(self, start: str, end: str) -> AsyncIterator[KeyValue]:
+        found = self._ledger.range(start, end)
+        for key, _ in found:
+            yield KeyValue(key, self._ledger.state[key][0])
+        self.range_reads[start, end] = found  # run to its end: all of it is checked for phantoms
 
     async def get_state_by_range_with_pagination(
         self, start: str, end: str, page_size: int, bookmark: str
@@ -152,10 +160,16 @@ class Ledger:
         chaincode = AnchorsChaincode(clock=lambda: float(self.now))
         return Outcome(stub, await chaincode.invoke(stub))
 
+    def range(self, start: str, end: str) -> list[tuple[str, int]]:
+        """Return the keys of a range and their versions, in order."""
+        return sorted((key, version) for key, (_, version) in self.state.items() if start <= key < end)
+
     def commit(self, outcome: Outcome) -> bool:
-        """Commit an endorsed transaction, or say that a key it read has changed (MVCC_READ_CONFLICT)."""
+        """Commit an endorsed transaction, or say that what it read has changed (MVCC or PHANTOM_READ_CONFLICT)."""
         stub = outcome.stub
         if any(self.state.get(key, (b"", None))[1] != version for key, version in stub.reads.items()):
+            return False
+        if any(self.range(*bounds) != found for bounds, found in stub.range_reads.items()):
             return False
         for key, value in stub.writes.items():
             change = KeyModification(stub.tx_id, stub.timestamp[0], 0, value or b"", value is None)
@@ -233,6 +247,7 @@ def make_record(issuer_id: str, msp_id: str, *keys: IssuerKey, **changes: Any) -
         "sequence": 1,
         "state": IssuerState.ACTIVE,
         "keys": tuple(sorted(keys, key=lambda key: (key.use, key.key_id))),
+        "document_types": DOCUMENT_TYPES,
     }
     return IssuerRecord(**(values | changes))
 

@@ -15,6 +15,7 @@ from typing import Any, Self
 import grpc
 import grpc.aio
 from fabric_protos.common import common_pb2
+from tests.support.document_types import DOCUMENT_TYPES
 
 from shirushi_client.gateway import Gateway, Identity, connect, signers
 from shirushi_client.session import ISSUER, open_session
@@ -23,7 +24,8 @@ from shirushi_network import bring_up
 from shirushi_network.engine import EngineChoice
 from shirushi_network.layout import Layout
 from shirushi_network.member_keys import load_signing_identity
-from shirushi_network.topology import Member, Topology
+from shirushi_network.ports import with_ports
+from shirushi_network.topology import Member, Topology, default_topology
 from shirushi_network.topology_file import read_topology
 
 
@@ -67,11 +69,13 @@ class LiveConsortium:
 
     def up(self) -> None:
         """Start it, or start it again."""
+        is_new = not self.layout.topology.exists()
         bring_up.up(
             self.layout,
             base_port=0,
             progress=lambda text: None,
             engine=self.engine,
+            topology=with_ports(default_topology().issuing(*DOCUMENT_TYPES), 0) if is_new else None,
             chaincodes=self.chaincodes,
         )
 

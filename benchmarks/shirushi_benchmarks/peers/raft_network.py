@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fabric_protos.common import common_pb2
 
+from shirushi_benchmarks import document_types
 from shirushi_benchmarks.peers.raft_genesis import with_raft
 from shirushi_core.fabric.channel_config import BatchParameters
 from shirushi_core.fabric.config_groups import encoded
@@ -49,6 +50,6 @@ def raft_network(
 
 def one_member(blocks: BatchParameters) -> Topology:
     """Return the city as the only member of a channel of its own, on free ports, without a witness."""
-    five = default_topology()
+    five = default_topology().issuing(*document_types.ALL)
     city = replace(five.member(five.issuer.member), witness=None)
     return with_ports(replace(five, channel=CHANNEL, members=(city,), quorum=1, blocks=blocks), 0)

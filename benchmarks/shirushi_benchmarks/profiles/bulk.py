@@ -11,6 +11,7 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import TypeVar
 
+from shirushi_benchmarks.document_types import BENCHMARK
 from shirushi_benchmarks.issuing import open_issuer
 from shirushi_benchmarks.ledger_size import bytes_of_blocks, ledger_height
 from shirushi_benchmarks.measurement import Measurement, quantiles_ms
@@ -142,7 +143,7 @@ async def _issue(
         if readers is not None:
             await readers.digests([next(certificates_in([documents]))])
         async with open_issuer(data, folder / "journal.db", batch=batch, readers=readers) as issuer:
-            order = Order("benchmark")
+            order = Order(BENCHMARK)
             parts: AsyncGenerator[list[Issued] | list[IssuedBook], None]
             if receipts == BOOKS:
                 parts = issuer.issue_books(

@@ -20,6 +20,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from shirushi_benchmarks import document_types
 from shirushi_benchmarks.machine import this_machine
 from shirushi_benchmarks.measurement import Measurement, quantiles_ms
 from shirushi_benchmarks.profiles.growth_consortium import ENGINE, Parameters, disk, measure_consortium, start
@@ -28,6 +29,8 @@ from shirushi_benchmarks.profiles.growth_ledger import Filled, Progress, count, 
 from shirushi_benchmarks.profiles.growth_witness import CaughtUp, catch_up, give_to_all, signing_seconds
 from shirushi_network import bring_up
 from shirushi_network.layout import Layout
+from shirushi_network.ports import with_ports
+from shirushi_network.topology import default_topology
 
 MARKS = (1_000, 10_000, 100_000, 1_000_000)
 """Anchors, and documents in one journal, at which is measured."""
@@ -95,7 +98,8 @@ def _consortium(root: Path, progress: Progress) -> Layout:
     """Return the folder of a consortium that is down, with its city registered."""
     layout = Layout((root / "consortium").absolute())
     if not layout.connection.exists():
-        bring_up.up(layout, base_port=0, progress=progress)
+        topology = with_ports(default_topology().issuing(*document_types.ALL), 0)
+        bring_up.up(layout, base_port=0, progress=progress, topology=topology)
         bring_up.down(layout)
     return layout
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from shirushi_benchmarks.document_types import GROWTH
 from shirushi_benchmarks.issuing import open_issuer
 from shirushi_benchmarks.measurement import Measurement
 from shirushi_benchmarks.profiles.bulk import make_documents
@@ -123,7 +124,7 @@ async def issue_folder(issuer: Issuer, folder: Path) -> Issued:
     """Issue every document of a folder, receipts beside them."""
     documents = 0
     started, cpu = time.perf_counter(), time.process_time()
-    async with aclosing(issuer.issue_files(files_to_issue([folder]), Order("growth"))) as parts:
+    async with aclosing(issuer.issue_files(files_to_issue([folder]), Order(GROWTH))) as parts:
         async for part in parts:
             documents += len(part)
     return Issued(documents, time.perf_counter() - started, time.process_time() - cpu)
@@ -135,7 +136,7 @@ async def issue_into_books(issuer: Issuer, folder: Path) -> Issued:
     books = folder.with_name(f"{folder.name}-books")
     books.mkdir()
     started, cpu = time.perf_counter(), time.process_time()
-    issuing = issuer.issue_books(certificates_in([folder]), Order("growth"), str(books))
+    issuing = issuer.issue_books(certificates_in([folder]), Order(GROWTH), str(books))
     async with aclosing(issuing) as parts:
         async for part in parts:
             documents += sum(len(book.certificates) for book in part)

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
 from fabric_protos.peer import chaincode_event_pb2, proposal_pb2, proposal_response_pb2
 
+from shirushi_benchmarks.document_types import GROWTH_CERTIFICATE
 from shirushi_chaincode.shell import AnchorsChaincode
 from shirushi_client.profile import Profile, load_profile
 from shirushi_client.session import ISSUER
@@ -45,7 +46,6 @@ from shirushi_node.ledger.stub import InProcessStub
 CERTIFICATES = 100
 """What the statement of each batch says it holds."""
 
-DOCUMENT_TYPE = "growth-certificate"
 VERSION = "1.0"
 NONCE_BYTES = 24
 
@@ -83,6 +83,10 @@ class KnownState(Snapshot):
     def get(self, namespace: str, key: str) -> VersionedValue | None:
         """Return a value, None for any other key: nothing is there yet."""
         return self._values.get((namespace, key))
+
+    def range(self, namespace: str, start: str, end: str) -> Iterator[tuple[str, VersionedValue]]:
+        """Return nothing: the one range that is read is that of ticks which would end the transaction."""
+        return iter(())
 
 
 class TransactionMaker:
@@ -134,7 +138,7 @@ class TransactionMaker:
     def statement(self, root: bytes) -> BatchStatement:
         """Return the statement of a batch that is valid from now on."""
         return BatchStatement(
-            self._channel, self._issuer, DOCUMENT_TYPE, root, CERTIFICATES, int(time.time())
+            self._channel, self._issuer, GROWTH_CERTIFICATE, root, CERTIFICATES, int(time.time())
         )
 
     async def transaction(self, state: Snapshot, function: str, argument: Json) -> FilledTransaction:

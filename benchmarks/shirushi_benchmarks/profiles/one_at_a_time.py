@@ -11,6 +11,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from shirushi_benchmarks.document_types import BENCHMARK
 from shirushi_benchmarks.issuing import open_issuer
 from shirushi_benchmarks.load import Offered, offer
 from shirushi_benchmarks.measurement import Measurement, quantiles_ms
@@ -36,7 +37,7 @@ async def measure_one_at_a_time(
     """Offer each of the rates in turn, and measure the time to the receipt; a rate that was not held is marked overloaded."""
     with ThreadPoolExecutor(WRITERS) as writers:
         async with open_issuer(network.layout.root, folder / "journal.db") as issuer:
-            await issuer.issue(os.urandom(CERTIFICATE_BYTES), Order("benchmark"))  # connections are made here
+            await issuer.issue(os.urandom(CERTIFICATE_BYTES), Order(BENCHMARK))  # connections are made here
             return [
                 _measured(
                     network, await _step(issuer, writers, folder / f"{rate:g}", rate, settings, advance)
@@ -58,7 +59,7 @@ async def _step(
     answered = 0
 
     async def request(number: int) -> None:
-        receipt = await issuer.issue(os.urandom(CERTIFICATE_BYTES), Order("benchmark"))
+        receipt = await issuer.issue(os.urandom(CERTIFICATE_BYTES), Order(BENCHMARK))
         path = folder / f"{number:07d}.pdf{SUFFIX}"
         await asyncio.get_running_loop().run_in_executor(writers, _keep, path, receipt)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
 
+from shirushi_benchmarks.document_types import BENCHMARK
 from shirushi_benchmarks.issuing import open_issuer
 from shirushi_benchmarks.measurement import Measurement, quantiles_ms
 from shirushi_benchmarks.networks import RunningNetwork
@@ -134,7 +135,7 @@ async def _issued(
         files.append(FileToIssue(str(path), f"{path}.receipt.json"))
     async with (
         open_issuer(data, folder.parent / f"{folder.name}.db", batch=batch) as issuer,
-        aclosing(issuer.issue_files(files, Order("benchmark"))) as parts,
+        aclosing(issuer.issue_files(files, Order(BENCHMARK))) as parts,
     ):
         done = 0
         async for part in parts:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from shirushi_chaincode.contract import issuance, queries, registry, status_changes
+from shirushi_chaincode.contract import issuance, queries, registry, status_changes, ticks
 from shirushi_chaincode.contract.errors import Code, ContractError
 from shirushi_chaincode.contract.paging import Page
 from shirushi_core.errors import InvalidInputError
@@ -33,6 +33,7 @@ FUNCTIONS: dict[str, Function[Any]] = {
     "propose_issuer": Function(registry.read_record, registry.propose_issuer),
     "approve_issuer": Function(registry.ProposalReference.from_json, registry.approve_issuer),
     "withdraw_approval": Function(registry.ProposalReference.from_json, registry.withdraw_approval),
+    "tick": Function(ticks.read_nothing, ticks.tick),
     "get_batch": Function(queries.read_batch_id, queries.get_batch),
     "get_status": Function(queries.Target.from_json, queries.get_status),
     "get_history": Function(queries.Target.from_json, queries.get_history),
@@ -40,6 +41,7 @@ FUNCTIONS: dict[str, Function[Any]] = {
     "list_issuers": Function(Page.from_json, queries.list_issuers),
     "list_batches": Function(queries.BatchListing.from_json, queries.list_batches),
     "list_proposals": Function(Page.from_json, queries.list_proposals),
+    "get_time": Function(ticks.read_nothing, ticks.get_time),
 }
 
 

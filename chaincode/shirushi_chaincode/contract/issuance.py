@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shirushi_chaincode.contract import access, keys, state
+from shirushi_chaincode.contract import access, keys, state, ticks
 from shirushi_chaincode.contract.errors import Code, ContractError
 from shirushi_core.fabric.chaincode import Stub
 from shirushi_core.proofs import fields
@@ -13,6 +13,9 @@ from shirushi_core.proofs.batch import BatchStatement
 from shirushi_core.proofs.canonical import Json, encode
 from shirushi_core.proofs.issuer import IssuerRecord, IssuerState, KeyUse
 from shirushi_core.proofs.seal import Seal, SealError, verify_seal
+
+MAX_SECONDS_AHEAD = 300
+"""How far after the transaction's time a batch's validity may begin: no more than clocks may differ."""
 
 _FIELDS = frozenset({"seal", "statement"})
 _MARKER = b"\x00"  # an empty value would delete the key
@@ -53,6 +56,7 @@ async def issue(stub: Stub, request: Issuance) -> Json:
     if issuer.state is not IssuerState.ACTIVE:
         raise ContractError(Code.ISSUER_RETIRED, f"issuer {issuer.id} is {issuer.state} and issues no more")
     access.require_submit_key_now(issuer, who, at)
+    _check_statement(issuer, statement, at)
     _check_seal(issuer, request, at)
     anchor = IssuanceAnchor(
         statement=statement,
@@ -61,6 +65,7 @@ async def issue(stub: Stub, request: Issuance) -> Json:
         tx_id=stub.tx_id,
         issuer_sequence=issuer.sequence,
     ).to_json()
+    await ticks.leave_tick(stub)
     await stub.put_state(keys.batch(statement.batch_id), encode(anchor))
     await stub.put_state(keys.issued(issuer.id, at, statement.batch_id), _MARKER)
     state.emit(stub, [{"anchor": anchor, "kind": "issuance"}])
@@ -74,6 +79,22 @@ def _repeated(first: IssuanceAnchor, statement: BatchStatement) -> Json:
             f"batch {statement.batch_id.hex()} is anchored with another validity, in transaction {first.tx_id}",
         )
     return first.to_json()
+
+
+def _check_statement(issuer: IssuerRecord, statement: BatchStatement, at: int) -> None:
+    if not issuer.may_issue(statement.document_type):
+        listed = ", ".join(issuer.document_types or ()) or "none"
+        raise ContractError(
+            Code.DOCUMENT_TYPE_REFUSED,
+            f"issuer {issuer.id} does not issue {statement.document_type}: its record lists {listed}; the members "
+            "approve a record with other document types",
+        )
+    if statement.valid_from > at + MAX_SECONDS_AHEAD:
+        raise ContractError(
+            Code.VALID_FROM_REFUSED,
+            f"valid_from: expected a time at most {MAX_SECONDS_AHEAD} s after the transaction's {at}; found "
+            f"{statement.valid_from}",
+        )
 
 
 def _check_seal(issuer: IssuerRecord, request: Issuance, at: int) -> None:

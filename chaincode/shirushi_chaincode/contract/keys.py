@@ -1,6 +1,7 @@
 """Where the contract keeps what: one key per anchor, so that anchors never conflict with each other.
 
-Ids and MSP ids hold no "/", so a key names one thing only; "0" is the character after "/", and ends a range.
+Ids and MSP ids hold no "/", so a key names one thing only; "0" is the character after "/", and ends a range. The keys of
+ticks are in shirushi_core.proofs.epoch.
 """
 
 from __future__ import annotations

@@ -42,6 +42,11 @@ class Proposal:
         """The id, which the record alone gives."""
         return proposal_id(self.record)
 
+    @property
+    def lists_types(self) -> bool:
+        """Whether the record lists the document types that its issuer may issue."""
+        return self.record.document_types is not None
+
     def in_state(self, state: ProposalState) -> Proposal:
         """Return the same proposal in another state."""
         return dataclasses.replace(self, state=state)
@@ -69,10 +74,14 @@ class Proposal:
 
 
 def present_state(proposal: Proposal, issuer: IssuerRecord | None) -> ProposalState:
-    """Return where a proposal stands, given the issuer's present record: an overtaken one is stale."""
-    if proposal.state is ProposalState.OPEN and issuer and issuer.sequence >= proposal.record.sequence:
-        return ProposalState.STALE
-    return proposal.state
+    """Return where a proposal stands, given the issuer's present record: an overtaken one is stale.
+
+    So is one from before records listed document types: it would let its issuer issue any.
+    """
+    if proposal.state is not ProposalState.OPEN:
+        return proposal.state
+    is_overtaken = issuer is not None and issuer.sequence >= proposal.record.sequence
+    return ProposalState.STALE if is_overtaken or not proposal.lists_types else ProposalState.OPEN
 
 
 async def approvals(stub: Stub, proposal_id: bytes, channel_members: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shirushi_chaincode.contract import access, keys, state
+from shirushi_chaincode.contract import access, keys, state, ticks
 from shirushi_chaincode.contract.errors import Code, ContractError
 from shirushi_chaincode.contract.proposals import (
     Proposal,
@@ -20,6 +20,7 @@ from shirushi_chaincode.contract.proposals import (
     present_state,
     view,
 )
+from shirushi_core.errors import InvalidInputError
 from shirushi_core.fabric.chaincode import Stub
 from shirushi_core.proofs import fields
 from shirushi_core.proofs.canonical import Json, encode
@@ -44,7 +45,12 @@ class ProposalReference:
 
 def read_record(argument: Json) -> IssuerRecord:
     """Parse what `propose_issuer` is asked: {"record": {...}}; raises InvalidInputError."""
-    return IssuerRecord.from_json(fields.an_object(argument, "propose_issuer", _PROPOSE_FIELDS)["record"])
+    record = IssuerRecord.from_json(fields.an_object(argument, "propose_issuer", _PROPOSE_FIELDS)["record"])
+    if record.document_types is None:
+        raise InvalidInputError(
+            "issuer record: the field 'document_types' is missing; list the document types that the issuer may issue"
+        )
+    return record
 
 
 async def propose_issuer(stub: Stub, record: IssuerRecord) -> Json:
@@ -83,6 +89,7 @@ async def withdraw_approval(stub: Stub, request: ProposalReference) -> Json:
     await _require_open(stub, proposal)
     approved_by = await approvals(stub, request.proposal_id, channel_members)
     if admin_of in approved_by:
+        await ticks.leave_tick(stub)
         approved_by.remove(admin_of)
         await stub.del_state(keys.approval(request.proposal_id, admin_of))
         state.emit(stub, [_vote("issuer_withdrawal", stub, proposal, admin_of)])
@@ -121,6 +128,7 @@ async def _add_approval(
     *,
     is_new: bool,
 ) -> Json:
+    await ticks.leave_tick(stub)
     approved_by = sorted({*approved_by, admin_of})
     adopted = len(approved_by) >= majority(channel_members)
     if adopted:
@@ -160,6 +168,11 @@ async def _require_open(stub: Stub, proposal: Proposal) -> None:
         case ProposalState.ADOPTED:
             raise ContractError(
                 Code.PROPOSAL_ADOPTED, f"{name} is adopted; propose another record to change it"
+            )
+        case ProposalState.STALE if not proposal.lists_types:
+            raise ContractError(
+                Code.PROPOSAL_STALE,
+                f"{name} is from before issuers' records listed their document types; propose the record again with them",
             )
         case ProposalState.STALE:
             raise ContractError(

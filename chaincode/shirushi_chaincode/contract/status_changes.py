@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
-from shirushi_chaincode.contract import access, keys, state
+from shirushi_chaincode.contract import access, keys, state, ticks
 from shirushi_chaincode.contract.errors import Code, ContractError
 from shirushi_core.errors import InvalidInputError
 from shirushi_core.fabric.chaincode import Stub
@@ -119,6 +119,7 @@ async def set_status(stub: Stub, request: StatusRequest) -> Json:
 
     anchors = await _anchors(stub, request)
     present = await state.find_statuses(stub, [change.target for change in request.changes])
+    await ticks.leave_tick(stub)
     records: list[Json] = []
     for number, (change, record) in enumerate(zip(request.changes, present, strict=True)):
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
@@ -128,7 +128,7 @@ class IssuerRecord:
                 f"issuer record: keys: expected at most {MAX_KEYS}, sorted by use and key_id, each once"
             )
         if self.document_types is not None:
-            _check_document_types(self.document_types)
+            check_document_types(self.document_types, "issuer record: document_types")
 
     def may_issue(self, document_type: str) -> bool:
         """Say whether the issuer may issue this type; a record without a list says nothing against any."""
@@ -181,8 +181,8 @@ def _document_types(value: Json) -> tuple[str, ...]:
     return tuple([fields.a_text(each, where) for each in types])
 
 
-def _check_document_types(types: tuple[str, ...]) -> None:
-    where = "issuer record: document_types"
+def check_document_types(types: Sequence[str], where: str) -> None:
+    """Check what a record may list: at most 64 document types, sorted, each once; raises InvalidInputError."""
     for each in types:
         fields.check_identifier(each, where)
     if len(types) > MAX_DOCUMENT_TYPES or list(types) != sorted(set(types)):

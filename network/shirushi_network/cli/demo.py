@@ -19,10 +19,12 @@ from shirushi_client.cli.output import command_name, console, note, print_json, 
 from shirushi_core.proofs.canonical import Json
 from shirushi_core.proofs.report import Verdict
 from shirushi_network import bring_up
-from shirushi_network.demo.pilot import RESIDENTS, Folders, Outcome, replay
+from shirushi_network.demo.pilot import DOCUMENT, RESIDENTS, Folders, Outcome, replay
 from shirushi_network.engine import EngineChoice, EngineName
 from shirushi_network.errors import ConsortiumError
 from shirushi_network.layout import Layout
+from shirushi_network.ports import with_ports
+from shirushi_network.topology import default_topology
 
 _MARKER = ".shirushi-demo"
 _STYLES = {Verdict.VALID: "green", Verdict.NOT_VALID: "red", Verdict.CANNOT_CONFIRM: "yellow"}
@@ -68,7 +70,8 @@ def demo(
     folders = Folders(out.absolute())
     _make_room(folders)
     layout = Layout(folders.consortium)
-    bring_up.up(layout, base_port=0, progress=note, engine=EngineChoice(engine))
+    topology = with_ports(default_topology().issuing(DOCUMENT), 0)
+    bring_up.up(layout, base_port=0, progress=note, engine=EngineChoice(engine), topology=topology)
     try:
         with _Bars() as advance:
             outcome = asyncio.run(replay(folders, documents and documents.absolute(), advance))

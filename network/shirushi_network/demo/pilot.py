@@ -42,6 +42,9 @@ from shirushi_network.layout import Layout
 RESIDENTS = 118
 SUBMITTED = 61
 DOCUMENT_TYPE = "income-certificate"
+DOCUMENT = "document"
+"""The type of the documents of one's own."""
+
 STOPPED_MEMBER = "kaguya"
 ISSUED_ON = "令和8年11月23日"
 _SEED = 20261123
@@ -187,7 +190,7 @@ class _Desk:
             Path(file.receipt_path).parent.mkdir(parents=True, exist_ok=True)
         return [
             (Path(issued.path), Path(issued.receipt_path))
-            async for batch in self._issuer.issue_files(files, Order("document"))
+            async for batch in self._issuer.issue_files(files, Order(DOCUMENT))
             for issued in batch
         ]
 

@@ -5,6 +5,7 @@ Source: core/ledger/kvledger/txmgmt/validation/tx_ops.go, core/ledger/kvledger/t
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -40,6 +41,7 @@ class StateChanges:
     def __init__(self, committed: CommittedState) -> None:
         self.committed = committed
         self.changes: dict[str, dict[str, Change]] = {}
+        self._sorted: dict[str, list[str]] = {}  # the keys of `changes`: ranges are checked once a transaction
 
     def pending(self, namespace: str, key: str) -> Change | None:
         """Return what the block did to a key so far, or None."""
@@ -71,13 +73,18 @@ class StateChanges:
                 if latest is not None and latest.value is not None:
                     updates[key] = Change(latest.value, version, entries or {})
             if updates:
-                self.changes.setdefault(namespace, {}).update(updates)
+                changed = self.changes.setdefault(namespace, {})
+                ordered = self._sorted.setdefault(namespace, [])
+                for key in updates:
+                    if key not in changed:
+                        insort(ordered, key)
+                changed.update(updates)
 
     def range(self, namespace: str, start: str, end: str) -> Iterator[tuple[str, Version]]:
         """Iterate over the keys in [start, end) as they are now, with the block's changes, in order."""
         changed = self.changes.get(namespace, {})
-        inside = sorted(key for key in changed if start <= key and (not end or key < end))
-        waiting = iter(inside)
+        ordered = self._sorted.get(namespace, [])
+        waiting = iter(ordered[bisect_left(ordered, start) : bisect_left(ordered, end) if end else None])
         next_changed = next(waiting, None)
         for key, versioned in self.committed.range(namespace, start, end):
             while next_changed is not None and next_changed < key:

@@ -21,6 +21,7 @@ from shirushi_core.fabric.envelope import EndorserTransaction
 from shirushi_core.fabric.policy import SignedData, valid_signers
 from shirushi_core.proofs.anchor import IssuanceAnchor
 from shirushi_core.proofs.canonical import Json, encode
+from shirushi_core.proofs.epoch import epoch_of_key
 from shirushi_core.proofs.issuer import IssuerRecord
 from shirushi_core.proofs.issuer_proposal import IssuerProposal, IssuerVote
 from shirushi_core.proofs.log_entry import Content, entry_bytes, read_content, read_event
@@ -90,9 +91,9 @@ def _take_in(
         return
     event = _event(endorsed)
     if event is None:
-        if written:
+        if any(epoch_of_key(key) is None for key in written):
             raise InvalidInputError("it writes and has no event")
-        return  # a query, or a repetition
+        return  # a query, a repetition, or a tick
     if transaction.envelope.header.channel_id != config.channel_id:
         raise InvalidInputError(f"it is of channel {transaction.envelope.header.channel_id}")
     _check_signatures(transaction, endorsed, config)

@@ -81,7 +81,7 @@ def newest(notes: list[SignedNote]) -> int:
 async def grow(chain: AnchoredChain, peer: ChainPeer) -> None:
     """Add blocks without pause."""
     for number in count():
-        await chain.issue_types(f"a-{number}", f"b-{number}")
+        await chain.issue_batches(f"a-{number}", f"b-{number}")
         peer.grown()
         await asyncio.sleep(0.001)
 

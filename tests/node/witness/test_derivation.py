@@ -13,13 +13,14 @@ from fabric_protos.ledger.rwset.kvrwset import kv_rwset_pb2
 from google.protobuf.message import DecodeError
 from tests.node.witness.test_block_check import follow
 from tests.support.anchored_chain import AnchoredChain, event_bytes
-from tests.support.anchors_ledger import CHANNEL
+from tests.support.anchors_ledger import CHANNEL, START
 from tests.support.transactions import sign_envelope, signed_proposal, transaction
 
 from shirushi_core.fabric.identity import SigningIdentity
 from shirushi_core.fabric.proposal import parse_signed_proposal
 from shirushi_core.fabric.rwset import NamespaceRwSet, Write
 from shirushi_core.proofs.canonical import decode, encode
+from shirushi_core.proofs.epoch import epoch_of, tick_key
 from shirushi_node.witness.block_check import check_block
 from shirushi_node.witness.derivation import derive
 from shirushi_node.witness.errors import DerivationError, WitnessError
@@ -160,6 +161,18 @@ def test_an_anchor_that_is_not_what_was_written_stops_the_log(issued: AnchoredCh
 
 def test_a_write_without_an_event_stops_the_log(issued: AnchoredChain) -> None:
     forge(issued, [Write("batch/x", b"{}")])
+    stops(issued, "writes and has no event")
+
+
+async def test_a_tick_adds_nothing(issued: AnchoredChain) -> None:
+    made = await issued.transaction(issued.city.submitter, "tick", {})
+    assert [write.key for rw_set in made[1] for write in rw_set.writes] == [tick_key(epoch_of(START))]
+    issued.append([made])
+    assert derived(issued).entries == ()
+
+
+def test_a_write_beside_a_tick_needs_an_event(issued: AnchoredChain) -> None:
+    forge(issued, [Write("batch/x", b"{}"), Write(tick_key(1), b"300")])
     stops(issued, "writes and has no event")
 
 

@@ -1,0 +1,8 @@
+"""The document types that benchmarks issue; their consortia's issuer may issue them."""
+
+from __future__ import annotations
+
+BENCHMARK = "benchmark"
+GROWTH = "growth"
+GROWTH_CERTIFICATE = "growth-certificate"
+ALL = (BENCHMARK, GROWTH, GROWTH_CERTIFICATE)
