@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from cryptography.hazmat.primitives.serialization import load_der_public_key
-
 from shirushi_core.errors import InvalidInputError
 from shirushi_core.proofs import fields
 from shirushi_core.proofs.canonical import Json
+from shirushi_core.proofs.printable import is_printable
+from shirushi_core.proofs.public_key import KeyKind, kind_of_key
 
 MAX_KEYS = 64
 MAX_DOCUMENT_TYPES = 64
@@ -119,7 +117,7 @@ class IssuerRecord:
         fields.check_msp_id(self.msp_id, "issuer record: msp_id")
         for name, where in ((self.name_ja, "name.ja"), (self.name_en, "name.en")):
             fields.a_text(name, f"issuer record: {where}", high=MAX_NAME_CHARACTERS)
-            if not name.isprintable():
+            if not is_printable(name):
                 raise InvalidInputError(
                     f"issuer record: {where}: expected printable text, found a control character"
                 )
@@ -192,16 +190,9 @@ def check_document_types(types: Sequence[str], where: str) -> None:
 
 
 def _check_public_key(use: KeyUse, der: bytes) -> None:
-    try:
-        key = load_der_public_key(der)
-    except (ValueError, UnsupportedAlgorithm):
-        key = None
-    match key:
-        case ec.EllipticCurvePublicKey(curve=ec.SECP256R1()):
-            return
-        case ec.EllipticCurvePublicKey(curve=ec.SECP384R1()) | ed25519.Ed25519PublicKey() if (
-            use is KeyUse.SUBMIT
-        ):
-            return
-    kinds = "P-256" if use is KeyUse.SEAL else "P-256, P-384 or Ed25519"
-    raise fields.unexpected("issuer key: public_key", f"SubjectPublicKeyInfo of a {use} key ({kinds})", der)
+    kind = kind_of_key(der)
+    if kind is None or (use is KeyUse.SEAL and kind is not KeyKind.P256):
+        kinds = "P-256" if use is KeyUse.SEAL else "P-256, P-384 or Ed25519"
+        raise fields.unexpected(
+            "issuer key: public_key", f"SubjectPublicKeyInfo of a {use} key ({kinds})", der
+        )
