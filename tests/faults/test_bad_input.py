@@ -152,7 +152,7 @@ def test_no_receipt_with_a_flipped_bit_makes_a_file_valid_by_its_own_evidence(
         None if receipt is None else verifier.verify_digest(digest, receipt).verdict
         for receipt in flipped_bits(whole, random.Random(9162))
     }
-    assert found == {None, Verdict.NOT_VALID, Verdict.CANNOT_CONFIRM}
+    assert found == {None, Verdict.CANNOT_CONFIRM}  # damage speaks against nothing
 
 
 def test_no_receipt_with_a_flipped_bit_makes_a_file_valid_by_the_ledger(
@@ -171,8 +171,7 @@ def test_no_receipt_with_a_flipped_bit_makes_a_file_valid_by_the_ledger(
             }
 
     found = asyncio.run(outcomes())
-    assert Verdict.VALID not in found
-    assert {None, Verdict.NOT_VALID} <= found
+    assert found == {None, Verdict.CANNOT_CONFIRM}
 
 
 @pytest.mark.parametrize(
