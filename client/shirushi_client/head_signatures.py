@@ -44,7 +44,7 @@ class HeadSignatures:
         checkpoint = Checkpoint.from_text(note.text)
         policy = self._heads.policy
         member = policy.member(member_id)
-        lines: dict[KeyUse, NoteSignature] = {}
+        lines: dict[KeyUse, tuple[NoteSignature, VerifierKey]] = {}
         share: tuple[int, bytes] | None = None
         for key in member.keys if member is not None else ():
             verifier = policy.verifier_key(member, key) if member is not None else None
@@ -53,20 +53,21 @@ class HeadSignatures:
             for line in note.of(verifier):
                 if key.use is KeyUse.BLS:
                     share = read_share(line, verifier)
-                elif _holds(checkpoint, line, verifier) or key.use not in lines:
-                    # One that does not hold is kept only where there is none that does, to be refused below.
-                    lines[key.use] = line
+                elif key.use not in lines or not _holds(checkpoint, *lines[key.use]):
+                    # Where there is one only, it is looked at below, once.
+                    lines[key.use] = (line, verifier)
         if KeyUse.COSIGNER not in lines:
             raise InvalidInputError("its checkpoint is not cosigned by it")
-        own = Head(SignedNote(note.text, tuple(lines.values())))
+        own = Head(SignedNote(note.text, tuple(line for line, _ in lines.values())))
         confirmation = self._heads.confirm(own, int(self._clock()))
         if member_id not in confirmation.times:
             raise InvalidInputError(
                 f"its signature does not count: {confirmation.not_counted.get(member_id, 'it is of another')}"
             )
         signed = self._signed.setdefault(checkpoint, _Signed(checkpoint))
-        signed.cosignatures[member_id] = lines[KeyUse.COSIGNER]
-        signed.log_line = signed.log_line or lines.get(KeyUse.LOG)
+        signed.cosignatures[member_id] = lines[KeyUse.COSIGNER][0]
+        if signed.log_line is None and KeyUse.LOG in lines:
+            signed.log_line = lines[KeyUse.LOG][0]
         if share is not None:
             signed.shares.setdefault(share[0], {})[member_id] = share[1]
         return checkpoint

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from enum import Enum
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from shirushi_core.fabric.signing import load_certificate
+from shirushi_core.proofs.status_max_age import StatusMaxAge
 from shirushi_core.proofs.trust_policy import (
     KeyUse,
     PolicyIssuer,
@@ -29,6 +31,14 @@ from shirushi_core.proofs.window import Window
 from shirushi_network.errors import ConsortiumError
 from shirushi_network.member_bundle import PublicBundle
 from shirushi_network.topology import Topology
+
+YEAR_SECONDS = 365 * 86400
+
+
+class Ends(Enum):
+    """When a draft ends that is not told so."""
+
+    AFTER_A_YEAR = "after a year"
 
 
 class PolicyDraftError(ConsortiumError):
@@ -54,8 +64,16 @@ class PolicySources:
     seals: Sequence[IssuerSeal] = ()
 
 
-def first_policy(sources: PolicySources, *, issued_at: int, expires_at: int | None = None) -> TrustPolicy:
+def first_policy(
+    sources: PolicySources,
+    *,
+    issued_at: int,
+    expires_at: int | Ends | None = Ends.AFTER_A_YEAR,
+    status_max_age: StatusMaxAge | None = None,
+) -> TrustPolicy:
     """Return version 1. Its windows begin when the last of the members' admins got the certificate in its bundle.
+
+    `expires_at` None: it does not end. `status_max_age` None: seven days.
 
     Raises PolicyDraftError, InvalidInputError if the members with a witness and the quorum make no policy.
     """
@@ -66,17 +84,25 @@ def first_policy(sources: PolicySources, *, issued_at: int, expires_at: int | No
         ledger=sources.topology.channel,
         version=1,
         issued_at=issued_at,
-        expires_at=expires_at,
+        expires_at=_end(expires_at, issued_at),
         members=tuple(_new_member(bundle, window) for bundle in sources.bundles),
         quorums=(QuorumRule(sources.topology.quorum, window),),
         issuers=_issuers((), sources.seals),
+        status_max_age=status_max_age or StatusMaxAge(),
     )
 
 
 def next_policy(
-    present: TrustPolicy, sources: PolicySources, *, issued_at: int, expires_at: int | None = None
+    present: TrustPolicy,
+    sources: PolicySources,
+    *,
+    issued_at: int,
+    expires_at: int | Ends | None = Ends.AFTER_A_YEAR,
+    status_max_age: StatusMaxAge | None = None,
 ) -> TrustPolicy:
     """Return the version after the present one; what is new counts from the second after `issued_at`.
+
+    `expires_at` None: it does not end; AFTER_A_YEAR is no change by itself. `status_max_age` None: as the present one has it.
 
     Raises PolicyDraftError if nothing but times would change, or a member would come back under the id of one that left;
     InvalidInputError as `first_policy` does.
@@ -97,13 +123,19 @@ def next_policy(
         members=tuple(members),
         quorums=_quorums(present, sources.topology.quorum, issued_at),
         issuers=_issuers(present.issuers, sources.seals),
+        status_max_age=status_max_age or present.status_max_age,
     )
-    if changed == present and expires_at == present.expires_at:
+    if changed == present and expires_at in (present.expires_at, Ends.AFTER_A_YEAR):
         raise PolicyDraftError(
             f"the trust policy, version {present.version}, names members, keys, quorum and seals as they are: there is "
-            "nothing to change"
+            "nothing to change; another end is set with --expires"
         )
-    return replace(changed, version=present.version + 1, issued_at=issued_at, expires_at=expires_at)
+    end = _end(expires_at, issued_at)
+    return replace(changed, version=present.version + 1, issued_at=issued_at, expires_at=end)
+
+
+def _end(expires_at: int | Ends | None, issued_at: int) -> int | None:
+    return issued_at + YEAR_SECONDS if isinstance(expires_at, Ends) else expires_at
 
 
 def _check_witnesses(sources: PolicySources) -> None:

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
+from shirushi_client.cli.durations import in_words
+from shirushi_core.proofs.status_max_age import StatusMaxAge
 from shirushi_core.proofs.trust_policy import (
     KeyUse,
     PolicyIssuer,
@@ -28,7 +30,11 @@ _USES = {
 
 def describe_policy(policy: TrustPolicy) -> list[str]:
     """Say everything that a policy says."""
-    said = [*_head(policy), *(f"quorum: {_quorum(rule)}" for rule in policy.quorums)]
+    said = [
+        *_head(policy),
+        _ages(policy.status_max_age),
+        *(f"quorum: {_quorum(rule)}" for rule in policy.quorums),
+    ]
     for member in policy.members:
         said.append(f"{_who(member)}: a member {_window(member.window)}")
         said += [f"{member.id}: {_key(key)} {_window(key.window)}" for key in member.keys]
@@ -45,6 +51,8 @@ def describe_policy_change(before: TrustPolicy, after: TrustPolicy) -> list[str]
     said = _head(after)
     if before.ledger != after.ledger:
         said.append(f"ledger: {before.ledger} → {after.ledger}")
+    if before.status_max_age != after.status_max_age:
+        said.append(f"{_ages(before.status_max_age)} → {_ages(after.status_max_age)}")
     if before.quorums != after.quorums:
         said += [f"quorum: {_quorum(rule)}" for rule in after.quorums]
         said += [f"quorum: no more: {_quorum(rule)}" for rule in before.quorums if rule not in after.quorums]
@@ -65,6 +73,13 @@ def _head(policy: TrustPolicy) -> list[str]:
     return [
         f"trust policy of {policy.ledger}, version {policy.version}, of {_time(policy.issued_at)}; good {until}"
     ]
+
+
+def _ages(ages: StatusMaxAge | None) -> str:
+    if ages is None:
+        return f"a status may be {in_words(StatusMaxAge().default)} old, for it says nothing else"
+    of_types = "".join(f", of {name} {in_words(seconds)}" for name, seconds in ages.types)
+    return f"a status may be {in_words(ages.default)} old{of_types}"
 
 
 def _member_change(before: PolicyMember | None, after: PolicyMember) -> list[str]:

@@ -227,6 +227,33 @@ class TestTheNext:
         wrong = shirushi("channel", "policy", "--dry-run", "--expires", "soon", data=signed["haw"])
         assert "expected a day such as" in wrong.sentence
 
+    def test_says_how_old_a_status_may_be_by_document_type_if_it_is_told_to(
+        self, signed: dict[str, Path]
+    ) -> None:
+        ages = ("--status-max-age", "3d", "--status-max-age", "income-certificate=24h")
+        shown = shirushi("channel", "policy", "--dry-run", *ages, data=signed["haw"])
+        said = " ".join(shown.out.split())
+        assert "a status may be 7d old → a status may be 3d old, of income-certificate 1d" in said
+        for wrong in ("soon", "=7d", "INCOME=7d", "income=0s", "income=7"):
+            refused = shirushi(
+                "channel", "policy", "--dry-run", "--status-max-age", wrong, data=signed["haw"]
+            )
+            assert refused.exit_code != 0
+
+    def test_takes_the_present_ones_place_and_both_are_kept_to_be_served(
+        self, signed: dict[str, Path], tmp_path: Path
+    ) -> None:
+        layout, file = Layout(signed["haw"]), tmp_path / "second.json"
+        before = layout.trust_policy.read_bytes()
+        done(shirushi("channel", "policy", "--expires", "2030-01-01", "-o", file, "--json", data=layout.root))
+        for member in ("iizuka", "chaintope", "haw"):
+            sign(file, signed[member])
+        sign(file, signed["haw"])
+        assert SignedPolicy.from_bytes(layout.trust_policy.read_bytes()).policy.version == 2
+        assert SignedPolicy.from_bytes(
+            (layout.root / "trust-policy.v1.json").read_bytes()
+        ) == SignedPolicy.from_bytes(before)
+
 
 class TestASeal:
     def test_that_is_elsewhere_is_given_as_a_file(self, folders: dict[str, Path], tmp_path: Path) -> None:

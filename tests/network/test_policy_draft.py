@@ -14,6 +14,7 @@ from tests.support.foreign_pki import ForeignPki
 from shirushi_core.errors import InvalidInputError
 from shirushi_core.proofs.policy_update import check_following
 from shirushi_core.proofs.seal_certificate import verify_seal_chain
+from shirushi_core.proofs.status_max_age import StatusMaxAge
 from shirushi_core.proofs.trust_policy import KeyUse, TrustPolicy
 from shirushi_core.proofs.window import Window
 from shirushi_network.layout import Layout
@@ -71,7 +72,7 @@ class TestTheFirst:
             "shirushi-test",
             1,
             AT,
-            None,
+            AT + 365 * 86400,
         )
         assert [member.id for member in first.members] == [member.id for member in TOPOLOGY.members]
         for member, bundle in zip(first.members, sources.bundles, strict=True):
@@ -123,8 +124,25 @@ class TestTheFirst:
         with pytest.raises(PolicyDraftError, match="the bundle of iizuka has no witness keys"):
             first_policy(PolicySources(TOPOLOGY, bare), issued_at=AT)
 
+    def test_says_how_old_a_status_may_be_and_ends_when_it_is_told_to(self, sources: PolicySources) -> None:
+        assert first_policy(sources, issued_at=AT).status_max_age == StatusMaxAge(7 * 86400)
+        ages = StatusMaxAge.of(3600, {"income": 60})
+        policy = first_policy(sources, issued_at=AT, expires_at=None, status_max_age=ages)
+        assert (policy.expires_at, policy.status_max_age) == (None, ages)
+
 
 class TestTheNext:
+    def test_ends_a_year_after_it_was_issued_and_keeps_how_old_a_status_may_be(
+        self, first: TrustPolicy, sources: PolicySources
+    ) -> None:
+        ages = StatusMaxAge.of(3600, {})
+        following = next_policy(first, sources, issued_at=LATER, status_max_age=ages)
+        assert (following.expires_at, following.status_max_age) == (LATER + 365 * 86400, ages)
+        again = next_policy(following, sources, issued_at=LATER + 9, expires_at=None)
+        assert (again.expires_at, again.status_max_age) == (None, ages)
+        old = replace(first, status_max_age=None)
+        assert next_policy(old, sources, issued_at=LATER, expires_at=None).status_max_age is None
+
     def test_is_not_made_where_nothing_changed(self, first: TrustPolicy, sources: PolicySources) -> None:
         with pytest.raises(PolicyDraftError, match="there is nothing to change"):
             next_policy(first, sources, issued_at=LATER)
@@ -230,9 +248,11 @@ class TestInSentences:
     def test_all_that_a_policy_says(self, first: TrustPolicy) -> None:
         said = "\n".join(describe_policy(first))
         assert (
-            "trust policy of shirushi-test, version 1, of 2026-11-01 12:00:00Z; good until there is a newer one"
+            "trust policy of shirushi-test, version 1, of 2026-11-01 12:00:00Z; good until 2027-11-01 12:00:00Z"
             in said
         )
+        assert "a status may be 7d old" in said
+        assert "good until there is a newer one" in describe_policy(replace(first, expires_at=None))[0]
         assert "quorum: 3 members have to agree from 2026-11-01 11:55:00Z on" in said
         assert "iizuka (飯塚市 / Iizuka City): a member from" in said
         for member in first.members:
@@ -266,6 +286,8 @@ class TestInSentences:
             ("name", "iizuka: called 飯塚市 / Iizuka City → 飯塚市 / Elsewhere"),
             ("ledger", "ledger: shirushi-test → other-test"),
             ("seal", "iizuka-city: no more: seal"),
+            ("age", "a status may be 7d old → a status may be 1h old, of income 90s"),
+            ("no age", "a status may be 7d old → a status may be 7d old, for it says nothing else"),
         ],
     )
     def test_also_what_may_not_be_taken_back(self, first: TrustPolicy, what: str, says: str) -> None:
@@ -277,6 +299,8 @@ class TestInSentences:
             "issuer": replace(first, issuers=()),
             "name": replace(first, members=(replace(city, name_en="Elsewhere"), *first.members[1:])),
             "ledger": replace(first, ledger="other-test"),
+            "age": replace(first, status_max_age=StatusMaxAge.of(3600, {"income": 90})),
+            "no age": replace(first, status_max_age=None),
             "seal": replace(first, issuers=(replace(first.issuers[0], seals=()),)),
         }[what]
         assert any(says in sentence for sentence in describe_policy_change(first, changed))

@@ -112,6 +112,17 @@ def test_all_five_sign_one_head_and_the_trust_policy_confirms_it(
     assert (confirmation.quorum, confirmation.not_counted) == (3, {})
 
 
+def test_every_witness_serves_the_data_folders_trust_policy_as_it_is(live: LiveConsortium) -> None:
+    policy = policy_of(live.root)
+    assert policy.expires_at == policy.issued_at + 365 * 86400
+    assert policy.status_max_age_of("income-certificate") == 7 * 86400
+    for member in live.topology.members:
+        assert fetch(live.root, member.id, "/policy") == Layout(live.root).trust_policy.read_bytes()
+    said = shirushi("policy", "update", data=live.root)
+    assert said.exit_code == 0
+    assert "stays version 1" in said.out
+
+
 def test_status_shows_where_each_stands(live: LiveConsortium) -> None:
     shown = witnesses(live)
     assert len({each["address"] for each in shown.values()}) == 5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -10,11 +11,13 @@ from typing import Annotated
 import typer
 
 from shirushi_client.cli import options
+from shirushi_client.cli.durations import seconds_of
 from shirushi_client.cli.output import print_json, say
 from shirushi_client.gateway import CallOptions, GatewayError
 from shirushi_core.proofs.canonical import decode, encode
 from shirushi_core.proofs.issuer import IssuerRecord
 from shirushi_core.proofs.policy_update import SignedPolicy
+from shirushi_core.proofs.status_max_age import StatusMaxAge
 from shirushi_core.proofs.trust_policy import TrustPolicy
 from shirushi_network.cli.channel_steps import DryRun
 from shirushi_network.cli.data_folder import layout_of, topology_of
@@ -23,7 +26,13 @@ from shirushi_network.files import write_atomically
 from shirushi_network.layout import Layout
 from shirushi_network.member_access import admin_contract, members_here
 from shirushi_network.member_keys import ANCHORS
-from shirushi_network.policy_draft import IssuerSeal, PolicyDraftError, first_policy, next_policy
+from shirushi_network.policy_draft import (
+    Ends,
+    IssuerSeal,
+    PolicyDraftError,
+    first_policy,
+    next_policy,
+)
 from shirushi_network.policy_files import (
     judging_policy,
     keep_if_complete,
@@ -53,7 +62,17 @@ def policy_command(
         typer.Option(
             "--expires",
             metavar="YYYY-MM-DD",
-            help="Until when verifiers may go by it (UTC), or never. Default: as the present one; the first never does.",
+            help="Until when verifiers may go by it (UTC), or never. Default: a year from now.",
+            show_default=False,
+        ),
+    ] = None,
+    status_max_age: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--status-max-age",
+            metavar="[TYPE=]AGE",
+            help="How old a status may be that verifiers rely on (7d, income-certificate=24h); may be given several times. "
+            "Default: as the present one; 7d in the first.",
             show_default=False,
         ),
     ] = None,
@@ -78,6 +97,7 @@ def policy_command(
     Examples:
       shirushi channel policy --dry-run
       shirushi channel policy --expires 2027-04-01 -o policy.json
+      shirushi channel policy --status-max-age 7d --status-max-age income-certificate=24h -o policy.json
       shirushi channel policy --seal city-office=seal-chain.pem -o policy.json
     """
     layout = layout_of(data)
@@ -86,11 +106,12 @@ def policy_command(
     present = present_policy(layout)
     seals = [_seal(layout, topology, present, text) for text in seal or []]
     sources = sources_here(layout, topology, moment, seals)
+    ages = _ages(status_max_age, None if present is None else present.policy.status_max_age)
+    until = _expiry(expires)
     if present is None:
-        policy = first_policy(sources, issued_at=now, expires_at=_expiry(expires, None))
+        policy = first_policy(sources, issued_at=now, expires_at=until, status_max_age=ages)
     else:
-        until = _expiry(expires, present.policy.expires_at)
-        policy = next_policy(present.policy, sources, issued_at=now, expires_at=until)
+        policy = next_policy(present.policy, sources, issued_at=now, expires_at=until, status_max_age=ages)
     signed, by = SignedPolicy(policy), judging_policy(layout, policy)
     if not dry_run and out is None:
         signed, _ = sign_here(layout, signed, by, members_here(layout, topology.members), now)
@@ -123,9 +144,25 @@ def policy_command(
         )
 
 
-def _expiry(text: str | None, default: int | None) -> int | None:
+def _ages(texts: Sequence[str] | None, present: StatusMaxAge | None) -> StatusMaxAge | None:
+    """Return the present ages with those that are given in their place, None if none is given."""
+    if not texts:
+        return None
+    before = present or StatusMaxAge()
+    default, types = before.default, dict(before.types)
+    for text in texts:
+        name, separator, age = text.rpartition("=")
+        seconds = seconds_of(age, "--status-max-age")
+        if separator:
+            types[name] = seconds
+        else:
+            default = seconds
+    return StatusMaxAge.of(default, types)
+
+
+def _expiry(text: str | None) -> int | Ends | None:
     if text is None:
-        return default
+        return Ends.AFTER_A_YEAR
     if text == NEVER:
         return None
     try:
