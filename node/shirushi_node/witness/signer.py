@@ -68,6 +68,8 @@ class Signer:
 
     def sign(self, heads: Sequence[Head]) -> list[SignedHead]:
         """Sign those of the heads that are due, and keep the signatures; raises LogStoreError."""
+        if self._refusal is not None:
+            self.check()  # it may have caught up with what was signed before, and have nothing to sign yet
         time = int(self._clock().timestamp())
         fresh = [head for head in heads if too_old(head, time) is None]
         due = heads_to_sign(fresh, self._store.signed.newest, self._largest_before, time)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
@@ -61,15 +62,20 @@ class Ticker:
         submit: Callable[[], Awaitable[None]],
         log_time: Callable[[], int | None],
         clock: Clock,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take a function that has a tick committed, and one that gives the log's time, None while nobody is to tick."""
+        """Take a function that has a tick committed, and one that gives the log's time, None while nobody is to tick.
+
+        `clock` says which epoch it is, `monotonic` how long ago the last attempt was: however the clock runs, nothing spins.
+        """
         self._turns = turns
         self._submit = submit
         self._log_time = log_time
         self._clock = clock
         self._epoch = -1
         self._attempts = 0
-        self._again_at = 0.0  # by the loop's clock: however fast the other one runs, this one does not spin
+        self._monotonic = monotonic
+        self._again_at: float | None = None
         self.problem: str | None = None
 
     async def run(self) -> None:
@@ -87,8 +93,8 @@ class Ticker:
             return
         if epoch != self._epoch:
             self._epoch, self._attempts = epoch, 0
-        loop = asyncio.get_running_loop()
-        if now < self._turns.due_at(epoch) or self._attempts >= MAX_ATTEMPTS or loop.time() < self._again_at:
+        waits = self._again_at is not None and self._monotonic() < self._again_at
+        if waits or now < self._turns.due_at(epoch) or self._attempts >= MAX_ATTEMPTS:
             return
         self._attempts += 1
         try:
@@ -101,4 +107,4 @@ class Ticker:
             )
             self.problem = f"a tick did not go through: {reason or type(error).__name__}"
             _log.warning("witness of %s: %s", self._turns.member_id, ascii(self.problem)[1:-1])
-        self._again_at = loop.time() + RETRY_SECONDS
+        self._again_at = self._monotonic() + RETRY_SECONDS
