@@ -38,10 +38,10 @@ def answered(
         def note(at: Head) -> SignedNote:
             return log_note(Checkpoint(store.origin, at.size, at.root), keys_of("org1"))
 
-        answer = ProofsAnswer.from_bytes(proofs.answer(store, request, heads[head], note).to_bytes())
+        answer = ProofsAnswer.from_bytes(proofs.answer(store, request, heads[head], note).to_bytes(), request)
     finally:
         store.close()
-    return answer, verify_status_entry(answer.status_entry, answer.head.checkpoint)
+    return answer, verify_status_entry(answer.status_entry, answer.head.checkpoint).root
 
 
 async def registered(chain: AnchoredChain, version: str) -> None:

@@ -116,7 +116,7 @@ async def test_several_proofs_come_under_one_head(client: Client, issued: Anchor
     checkpoint = answer.head.checkpoint
     assert checkpoint.size == 16
     assert answer.head.note.of(cosigner_of("org1"))
-    root = verify_status_entry(answer.status_entry, checkpoint)
+    root = verify_status_entry(answer.status_entry, checkpoint).root
     assert answer.batches[2] is None
     log = await log_of(client)
     for inclusion in answer.batches[:2]:
@@ -150,7 +150,7 @@ async def test_statuses_under_an_older_head_are_as_of_that_head(
     expected = {11: None, 14: Status.SUSPENDED, 16: Status.VALID}
     for size, status in expected.items():
         answer = await client.proofs(ProofsRequest(statuses=((batch, commitment),), head=size))
-        root = verify_status_entry(answer.status_entry, answer.head.checkpoint)
+        root = verify_status_entry(answer.status_entry, answer.head.checkpoint).root
         proved = verify_certificate_statuses(answer.statuses[0], root, batch, commitment)
         assert (proved.certificate and proved.certificate.status) == status
 
