@@ -508,7 +508,13 @@ def test_the_report_says_who_confirmed_what_and_when() -> None:
     assert value["evidence"] == {
         "log": {"as_of": SIGNED, "members": sorted(MEMBERS[:3]), "size": 4},
         "mode": "offline",
-        "policy": {"expires_at": None, "version": 1},
+        "policy": {
+            "expires_at": None,
+            "fingerprint": trust_policy().fingerprint.hex(),
+            "ledger": "shirushi-test",
+            "source": None,
+            "version": 1,
+        },
         "status": {"as_of": BEGIN + 2000, "members": sorted(MEMBERS[2:]), "size": 4},
     }
     members = {member.id: member for member in report.members}
