@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import TypeVar
 
 from shirushi_core.errors import InvalidInputError
-from shirushi_core.proofs import bls, ed25519, es256, fields
+from shirushi_core.proofs import bls, ed25519, es256, fields, policy_checks
 from shirushi_core.proofs.canonical import Json, encode
 from shirushi_core.proofs.checkpoint import cosigner_key, log_key, origin_of
 from shirushi_core.proofs.names import MAX_URL, check_https, check_name
@@ -299,50 +299,12 @@ class TrustPolicy:
         if len(set(keys)) != len(keys):
             # One key of two members would let one of them count twice.
             raise InvalidInputError("trust policy: members: expected each key once, found one again")
-        self._check_key_ids()
+        policy_checks.check_key_ids(self)
         if not self.members or not self.quorums:
             raise InvalidInputError("trust policy: expected members, and a quorum")
         if self.quorum_at(self.issued_at) is None:
             raise InvalidInputError("trust policy: quorums: none holds when the policy is issued")
-        self._check_quorums()
-
-    def _check_key_ids(self) -> None:
-        """Refuse two keys that a signature's name and key id do not tell apart: of four bytes, one is soon ground to another's."""
-        owners: dict[tuple[str, bytes], str] = {}
-        for member in self.members:
-            for key in member.keys:
-                verifier = self.verifier_key(member, key)
-                if verifier is None:
-                    continue
-                name = (verifier.name, verifier.key_id)
-                if name in owners:
-                    raise InvalidInputError(
-                        f"trust policy: the {key.use} key of {member.id} has the key id {verifier.key_id.hex()} of another "
-                        f"key, of {owners[name]}: one of the two has to be made anew"
-                    )
-                owners[name] = member.id
-
-    def _check_quorums(self) -> None:
-        """Refuse a quorum that is no majority, or more than all, or none, at any moment from the first rule to the last."""
-        last = max(_end(rule.window) for rule in self.quorums)
-        first = min(rule.window.not_before for rule in self.quorums)
-        windows = [rule.window for rule in self.quorums] + [member.window for member in self.members]
-        # Between these moments nothing changes.
-        moments = {each.not_before for each in windows} | {_end(each) + 1 for each in windows}
-        for at in sorted(moments):
-            if not first <= at <= last or at > fields.MAX_UNIX_SECONDS:
-                continue
-            quorum, count = self.quorum_at(at), len(self.members_at(at))
-            if quorum is None:
-                raise InvalidInputError(
-                    f"trust policy: quorums: expected a rule for every moment from the first to the last, found none for {at}"
-                )
-            # Two contradicting heads must never both have a quorum.
-            if not count // 2 < quorum <= count:
-                raise InvalidInputError(
-                    f"trust policy: quorum: expected more than half of the {count} members there are at {at}, and no more "
-                    f"than all, found {quorum}"
-                )
+        policy_checks.check_timeline(self)
 
     @property
     def origin(self) -> str:
@@ -429,10 +391,6 @@ def cosigner_name(ledger: str, member_id: str) -> str:
 def sorted_keys(keys: Sequence[PolicyKey]) -> tuple[PolicyKey, ...]:
     """Return keys in the order that a policy has them."""
     return tuple(sorted(keys, key=lambda key: (key.use, key.key_id)))
-
-
-def _end(window: Window) -> int:
-    return fields.MAX_UNIX_SECONDS if window.not_after is None else window.not_after
 
 
 def _names(value: Json, where: str) -> tuple[str, str]:

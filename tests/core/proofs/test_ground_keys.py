@@ -12,6 +12,7 @@ from tests.support.paper_log import BEGIN, KEYS, PaperLog, issuer_record, trust_
 from shirushi_client.audit.signatures import read_signatures
 from shirushi_client.head_signatures import HeadSignatures
 from shirushi_core.errors import InvalidInputError
+from shirushi_core.proofs import policy_checks
 from shirushi_core.proofs.checkpoint import sign_as_log
 from shirushi_core.proofs.confirmation import BadSignatureError, HeadVerifier
 from shirushi_core.proofs.log_evidence import Head
@@ -44,7 +45,7 @@ def members() -> tuple[PolicyMember, ...]:
 @pytest.fixture
 def ground(monkeypatch: pytest.MonkeyPatch) -> TrustPolicy:
     """A policy as one that does not look for such keys would take it."""
-    monkeypatch.setattr(TrustPolicy, "_check_key_ids", lambda _: None)
+    monkeypatch.setattr(policy_checks, "check_key_ids", lambda _: None)
     return dataclasses.replace(trust_policy(), members=members())
 
 
