@@ -167,8 +167,6 @@ def test_depth_is_bounded_by_a_number_and_by_no_stack(depth: int) -> None:
         b"18446744073709551616",
         b'"\\ud800"',
         b'"\\u0041"',
-    ]
-    + [
         b'"\x7f"',
         b'"\xed\xa0\x80"',
         b"\xef\xbb\xbf1",
