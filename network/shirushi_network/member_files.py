@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from shirushi_core.fabric.signing import MAX_PEM_BYTES
+from shirushi_core.fabric.pem import MAX_PEM_BYTES
 from shirushi_network.errors import ConsortiumError
 
 

@@ -9,20 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from fabric_protos.common import configtx_pb2, configuration_pb2, policies_pb2
 from fabric_protos.orderer import configuration_pb2 as orderer_pb2
 from fabric_protos.orderer.smartbft import configuration_pb2 as smartbft_pb2
 from google.protobuf.message import DecodeError
 
 from shirushi_core.errors import InvalidInputError
+from shirushi_core.fabric.certificate import Certificate, read_certificate
 from shirushi_core.fabric.certificate_chain import load_authority
 from shirushi_core.fabric.channel_config import ChannelConfig, parse_duration, read_config
 from shirushi_core.fabric.config_groups import encoded, quorum_policy
 from shirushi_core.fabric.identity import Identity
 from shirushi_core.fabric.msp import IdentityError, Msp
-from shirushi_core.fabric.signing import load_certificate
 
 LEAST_BATCH_BYTES = 10 * 1024
 """SmartBFT does not start with batches of fewer bytes than its default RequestMaxBytes."""
@@ -105,10 +103,9 @@ def _check_distinct(consenters: Sequence[configuration_pb2.Consenter]) -> None:
 
 def _public_key(consenter: configuration_pb2.Consenter) -> str:
     try:
-        key = load_certificate(consenter.identity).public_key()
+        return read_certificate(consenter.identity).public_key_info.hex()
     except InvalidInputError as error:
         raise InvalidInputError(f"{_named(consenter)}: the identity certificate: {error}") from None
-    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo).hex()
 
 
 def _check_consenter(consenter: configuration_pb2.Consenter, config: ChannelConfig) -> None:
@@ -124,7 +121,7 @@ def _check_consenter(consenter: configuration_pb2.Consenter, config: ChannelConf
         ) from None
     for use, pem in (("server", consenter.server_tls_cert), ("client", consenter.client_tls_cert)):
         try:
-            issued = _from_tls_authority(msp, load_certificate(pem))
+            issued = _from_tls_authority(msp, read_certificate(pem))
         except InvalidInputError as error:
             raise InvalidInputError(f"{name}: the TLS {use} certificate: {error}") from None
         if not issued:
@@ -133,7 +130,7 @@ def _check_consenter(consenter: configuration_pb2.Consenter, config: ChannelConf
             )
 
 
-def _from_tls_authority(msp: Msp, certificate: x509.Certificate) -> bool:
+def _from_tls_authority(msp: Msp, certificate: Certificate) -> bool:
     """Say whether one of an MSP's TLS CAs issued a certificate; orderers take intermediates as roots too."""
     authorities = (*msp.tls_root_certificates, *msp.tls_intermediate_certificates)
     return any(load_authority(pem, is_root=True).issued(certificate) for pem in authorities)

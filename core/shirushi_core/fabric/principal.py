@@ -116,8 +116,7 @@ class IdentityPrincipal:
 
     def matches(self, identity: ValidIdentity) -> bool:
         return (
-            identity.msp_id == self.msp_id
-            and identity.identity.certificate.tbs_certificate_bytes == self.signed_part
+            identity.msp_id == self.msp_id and identity.identity.certificate.signed_part == self.signed_part
         )
 
     def msp_of(self, role: Role) -> str | None:
@@ -156,7 +155,7 @@ def parse_principal(data: bytes, depth: int = 0) -> Principal:
             )
         if kind == kinds.IDENTITY:
             identity = Identity.from_serialized(body)
-            return IdentityPrincipal(identity.msp_id, identity.certificate.tbs_certificate_bytes)
+            return IdentityPrincipal(identity.msp_id, identity.certificate.signed_part)
         if kind == kinds.COMBINED:
             return _parse_combined(body, depth)
     except DecodeError:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.support.throwaway_ca import END, EXPIRED, NOW, ROLES, START, ThrowawayCa, pem
 
 from shirushi_core.errors import InvalidInputError, ShirushiError
+from shirushi_core.fabric.certificate import read_certificate
 from shirushi_core.fabric.certificate_chain import low_s_der
 from shirushi_core.fabric.identity import Identity, SigningIdentity
 from shirushi_core.fabric.msp import ExpiredIdentityError, IdentityError, Msp, MspManager, Role
@@ -313,7 +314,7 @@ class TestPrincipals:
     def test_unit_certified_by_the_chain_above(
         self, msps: MspManager, valid: ValidIdentity, ca: ThrowawayCa
     ) -> None:
-        chain = hashlib.sha256(low_s_der(ca.certificate, ca.key.public_key())).digest()
+        chain = hashlib.sha256(low_s_der(read_certificate(pem(ca.certificate)), ca.key.public_key())).digest()
         for unit, certifiers, matches in (
             ("department1", chain, True),
             ("department2", chain, False),
@@ -357,7 +358,7 @@ def test_a_certificates_high_s_signature_is_brought_to_low_s() -> None:
     seen = set()
     for _ in range(200):
         ca = ThrowawayCa.root()
-        fixed = x509.load_der_x509_certificate(low_s_der(ca.certificate, ca.key.public_key()))
+        fixed = x509.load_der_x509_certificate(low_s_der(read_certificate(pem(ca.certificate)), ca.key.public_key()))
         fixed.verify_directly_issued_by(ca.certificate)
         assert fixed.tbs_certificate_bytes == ca.certificate.tbs_certificate_bytes
         assert decode_dss_signature(fixed.signature)[1] <= half
