@@ -14,7 +14,7 @@ ALLOWED = {
     "core/shirushi_core": {"shirushi_core"},
     "chaincode/shirushi_chaincode": {"shirushi_core", "shirushi_chaincode"},
     "client/shirushi_client": {"shirushi_core", "shirushi_client"},
-    "node/shirushi_node": {"shirushi_core", "shirushi_node"},
+    "node/shirushi_node": {"shirushi_core", "shirushi_chaincode", "shirushi_client", "shirushi_node"},
     "network/shirushi_network": {
         "shirushi_core",
         "shirushi_chaincode",

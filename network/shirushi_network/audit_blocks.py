@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing, closing
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-
-from fabric_protos.common import common_pb2
 
 from shirushi_client.audit.audit import Watch
 from shirushi_client.audit.findings import Code, Finding, SourceKind, SourceName
 from shirushi_client.audit.sources import FolderSource
 from shirushi_core.errors import ShirushiError
+from shirushi_core.fabric.committed import CommittedBlock, read_block
 from shirushi_network.config_blocks import parse_config_block
 from shirushi_network.layout import Layout
 from shirushi_network.member_access import identity_of, tls_roots
 from shirushi_network.topology import Member, Topology
 from shirushi_node.ledger.clock import system_clock
+from shirushi_node.witness.alarms import Alarm, AlarmKind
+from shirushi_node.witness.block_check import Configuration, check_block, read_configuration
 from shirushi_node.witness.deliver import Deliverer, PeerAccess
 from shirushi_node.witness.errors import DeliverError
 from shirushi_node.witness.follower import prepare
@@ -27,13 +29,16 @@ from shirushi_node.witness.store import LogStore
 TOGETHER = 256
 """Blocks that are written at a time."""
 
+MAX_ALARMS = 1000
+"""Findings about blocks that are told; a peer whose every block is wrong is known by then."""
+
 BLOCK_SECONDS = 30.0
 """How long the peer has for its next block."""
 
 
 @dataclass(frozen=True, slots=True)
 class DerivedLog:
-    """What blocks give: the log as far as they hold, and what is wrong with the one after."""
+    """What blocks give: the log, and what is to be said about the blocks."""
 
     source: FolderSource
     findings: tuple[Finding, ...]
@@ -59,17 +64,18 @@ async def derive_from_blocks(
     name = SourceName(
         SourceKind.BLOCKS, member.id, f"{member.name_ja}のピア", f"the peer of {member.name_en}"
     )
-    first = parse_config_block(genesis, access.ledger).block
-    with closing(LogStore.open(folder, first)) as store:
+    parse_config_block(genesis, access.ledger)
+    with closing(LogStore.open(folder, read_block(genesis))) as store:
+        taking = _Taking(store)
         deliverer = Deliverer(access, system_clock)
         findings: tuple[Finding, ...] = ()
         try:
             height = await deliverer.newest() + 1
-            blocks = _blocks(deliverer, store.chain.next_number, height)
+            blocks = _blocks(deliverer, store.place.next_block, height)
             with watch(height) as bar:
                 async with aclosing(blocks):
                     async for part in blocks:
-                        await asyncio.to_thread(_take_in, store, part)
+                        await asyncio.to_thread(taking.take_in, part)
                         bar.advance(len(part))
         except DeliverError as error:
             findings = (Finding(Code.BLOCKS_UNREADABLE, name, found=str(error)),)
@@ -77,21 +83,45 @@ async def derive_from_blocks(
             findings = (Finding(Code.BLOCK_REFUSED, name, found=str(error)),)
         finally:
             await deliverer.close()
-    return DerivedLog(FolderSource(folder, name), findings)
+    alarmed = [Finding(Code.BLOCK_REFUSED, name, found=_said(alarm)) for alarm in taking.alarms]
+    return DerivedLog(FolderSource(folder, name), (*alarmed, *findings))
 
 
-def _take_in(store: LogStore, blocks: list[common_pb2.Block]) -> None:
-    """Check, derive and write blocks; those before one that does not hold are written, then it is raised."""
-    ready, error = prepare(store.chain, blocks, lambda: False)
-    if ready:
-        store.commit(ready)
-    if error is not None:
-        raise error
+class _Taking:
+    """Derives and writes blocks, and checks each as a witness does for alarms."""
+
+    def __init__(self, store: LogStore) -> None:
+        self._store = store
+        self._configuration: Configuration = read_configuration(store.config_block())
+        self.alarms: list[Alarm] = []
+
+    def take_in(self, blocks: list[CommittedBlock]) -> None:
+        """Derive, check and write blocks; those before one by unknown rules are written, then it is raised."""
+        ready, error = prepare(self._store, blocks, lambda: False)
+        for block in ready:
+            self._tell(check_block(block.committed, block.before, self._configuration))
+            if block.derived.brings_config:
+                self._configuration = read_configuration(block.committed.data)
+        if ready:
+            done = self._store.commit(ready)
+            self._tell(
+                Alarm(AlarmKind.UNJUDGED, each.block, f"transaction {each.transaction}: {each.reason}")
+                for each in done.unjudged
+            )
+        if error is not None:
+            raise error
+
+    def _tell(self, alarms: Iterable[Alarm]) -> None:
+        self.alarms += islice(alarms, MAX_ALARMS - len(self.alarms))
 
 
-async def _blocks(deliverer: Deliverer, start: int, end: int) -> AsyncGenerator[list[common_pb2.Block]]:
+def _said(alarm: Alarm) -> str:
+    return f"block {alarm.block}: {alarm.kind}: {alarm.sentence}"
+
+
+async def _blocks(deliverer: Deliverer, start: int, end: int) -> AsyncGenerator[list[CommittedBlock]]:
     """Yield the blocks from `start` to before `end`, some at a time; raises DeliverError."""
-    waiting: list[common_pb2.Block] = []
+    waiting: list[CommittedBlock] = []
     async with aclosing(deliverer.blocks(start)) as blocks:
         for number in range(start, end):
             try:

@@ -11,6 +11,7 @@ from shirushi_chaincode.shell import AnchorsChaincode
 from shirushi_core.fabric.block import Consenter
 from shirushi_core.fabric.channel_config import from_config_block
 from shirushi_network.chaincode_servers import OUR_OWN, read_servers
+from shirushi_network.embedded_definition import anchors_definition
 from shirushi_network.embedded_witnesses import EmbeddedWitnesses
 from shirushi_network.errors import ConsortiumError
 from shirushi_network.layout import Layout
@@ -67,11 +68,18 @@ class EmbeddedConsortium:
     def load(cls, layout: Layout) -> EmbeddedConsortium:
         """Load keys and genesis block from a data folder; raises ConsortiumError or an error naming the file."""
         topology = read_topology(layout.topology)
+        anchors = topology.anchors
         genesis = layout.genesis.read_bytes()
         consenters = from_config_block(common_pb2.Block.FromString(genesis)).consenters
         members = [member_node(layout, member, consenters) for member in topology.members]
         definitions = [
-            ChaincodeDefinition(name=CHAINCODE, backing=AnchorsChaincode(clock=time.time)),
+            ChaincodeDefinition(
+                name=CHAINCODE,
+                backing=AnchorsChaincode(clock=time.time),
+                version=anchors.version,
+                sequence=anchors.sequence,
+                endorsement_policy=anchors_definition(anchors).policy,
+            ),
             *(
                 ChaincodeDefinition(name=name, backing=ExternalServer(address))
                 for name, address in read_servers(layout.chaincodes).items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import select
 import subprocess
@@ -10,6 +11,7 @@ from collections import deque
 from typing import Any
 
 from shirushi_network.control import ask
+from shirushi_network.embedded_definition import note_definition
 from shirushi_network.engine import EngineName, Progress
 from shirushi_network.errors import ConsortiumError, NotRunningError, StartError
 from shirushi_network.layout import Layout
@@ -58,6 +60,11 @@ class EmbeddedEngine:
         if not self.is_running():
             progress("starting the members' peers and orderers")
             _spawn(self._layout)
+            try:
+                asyncio.run(note_definition(self._layout, topology, progress))
+            except BaseException:
+                self.stop()
+                raise
         return True
 
     def stop(self) -> bool:

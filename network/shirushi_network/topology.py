@@ -24,6 +24,9 @@ PORTS_USED = 8
 DEFAULT_DOCUMENT_TYPES = ("income-certificate", "residence", "tax-notice")
 """What the city of the pilot issues; also what the first issuer may issue where a topology file does not say."""
 
+NEW_VERSION = "2.0"
+"""The version of the anchors chaincode on new ledgers; its first number is that of the rules by which logs are derived."""
+
 MAJORITY = "majority"
 MAX_MEMBERS = 64
 
@@ -34,7 +37,7 @@ DEFAULT_BLOCKS = BatchParameters(
 _ID = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _MSP_ID = re.compile(r"[A-Za-z][A-Za-z0-9.-]{0,63}")
 _CHANNEL = re.compile(r"[a-z][a-z0-9.-]{0,248}")
-_VERSION = re.compile(r"[A-Za-z0-9]+([.+_-][A-Za-z0-9]+)*")
+_VERSION = re.compile(r"[1-9][0-9]{0,5}([.+_-][A-Za-z0-9]+)*")
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(\.(?!-)[A-Za-z0-9-]{1,63})*")
 _MAX_NAME = 200
 _LOOPBACK = re.compile(r"localhost|127\.[0-9.]+")
@@ -166,7 +169,9 @@ class AnchorsDefinition:
     endorsement: str = MAJORITY
 
     def __post_init__(self) -> None:
-        check_text(self.version, _VERSION, "anchors: version", "letters and digits, joined by . + - _")
+        check_text(
+            self.version, _VERSION, "anchors: version", "a number, then letters and digits, joined by . + - _"
+        )
         if type(self.sequence) is not int or not 1 <= self.sequence < 1 << 31:
             raise InvalidInputError(f"anchors: sequence: expected 1 or more, found {self.sequence!r}")
         if self.endorsement != MAJORITY:
@@ -265,7 +270,7 @@ def default_topology() -> Topology:
         )
         for number, each in enumerate(names)
     )
-    return Topology(DEFAULT_CHANNEL, members, quorum=3)
+    return Topology(DEFAULT_CHANNEL, members, quorum=3, anchors=AnchorsDefinition(version=NEW_VERSION))
 
 
 def is_loopback(host: str) -> bool:

@@ -44,6 +44,7 @@ _BLOCKS_HEAD = "# How orderers cut blocks. wait: seconds until a block that is n
 _BFT_HEAD = "# How long orderers wait for each other, in seconds."
 _ANCHORS_HEAD = """\
 # The anchors chaincode as the members approve it; a new version or policy takes the next sequence.
+# The number that version begins with is that of the rules by which logs are derived: witnesses have to know it before it is committed.
 # endorsement: "majority" of the members, or a policy such as "OutOf(3, 'IizukaMSP.peer', 'HawMSP.peer', 'GcomMSP.peer')"."""
 _MEMBERS_HEAD = "# The members, in the order of their orderers' consenter ids."
 

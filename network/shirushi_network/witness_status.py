@@ -24,7 +24,7 @@ class WitnessSilentError(ConsortiumError):
 
 
 def shown(node: WitnessNode, status: WitnessStatus) -> dict[str, Any]:
-    """Return {"address", "running", "size", "block", "lag", "last_cosigned", "refusing", "disagreeing"}.
+    """Return address, running, size, block, lag, last_cosigned, refusing, disagreeing, ticking, alarms.
 
     `size` counts log entries, `block` blocks, `lag` the blocks that its peer has and it has not (None: not known);
     `last_cosigned` is unix seconds, `refusing` why it signs nothing now.
@@ -39,6 +39,8 @@ def shown(node: WitnessNode, status: WitnessStatus) -> dict[str, Any]:
         "last_cosigned": status.last_cosigned,
         "refusing": status.refusing,
         "disagreeing": list(status.disagreeing),
+        "ticking": status.ticking,
+        "alarms": dict(status.alarms),
     }
 
 
@@ -48,6 +50,13 @@ def witness_problems(found: Mapping[str, Any]) -> list[str]:
     if found["disagreeing"]:
         others = ", ".join(found["disagreeing"])
         said.append(f"its witness has a log that contradicts what {others} signed")
+    if found["ticking"]:
+        said.append(f"its witness cannot keep the ledger's time going: {found['ticking']}")
+    if found["alarms"]:
+        kinds = ", ".join(f"{kind} ({count})" for kind, count in sorted(found["alarms"].items()))
+        said.append(
+            f"its witness noticed something about its peer's blocks: {kinds}; alarms.json in its folder has more"
+        )
     return said
 
 
@@ -79,12 +88,16 @@ def _status(health: Mapping[str, Any]) -> WitnessStatus:
     numbers = (health["size"], health["block"])
     maybe = (health["peer_height"], health["last_cosigned"])
     refusing, disagreeing = health["refusing"], health["disagreeing"]
+    alarms, ticking = health.get("alarms", {}), health.get("ticking")
     if not (
         all(type(each) is int for each in numbers)
         and all(each is None or type(each) is int for each in maybe)
         and (refusing is None or isinstance(refusing, str))
         and isinstance(disagreeing, list)
         and all(isinstance(each, str) for each in disagreeing)
+        and isinstance(alarms, dict)
+        and all(type(each) is int for each in alarms.values())
+        and (ticking is None or isinstance(ticking, str))
     ):
         raise TypeError
-    return WitnessStatus(True, *numbers, *maybe, refusing, tuple(disagreeing))
+    return WitnessStatus(True, *numbers, *maybe, refusing, tuple(disagreeing), ticking=ticking, alarms=alarms)

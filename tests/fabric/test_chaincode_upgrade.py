@@ -35,11 +35,11 @@ def issue_and_verify(data: Path, file: Path) -> None:
 
 def test_a_new_version_is_approved_committed_and_served_by_every_member(data: Path, tmp_path: Path) -> None:
     issue_and_verify(data, tmp_path / "before.txt")
-    run = shirushi("chaincode", "upgrade", "--version", "1.1", "--json", data=data)
+    run = shirushi("chaincode", "upgrade", "--version", "2.1", "--json", data=data)
     assert run.exit_code == 0, run.err
-    assert run.json["committed"] == {"version": "1.1", "sequence": 2}
+    assert run.json["committed"] == {"version": "2.1", "sequence": 2}
     assert all(member["approved"] and member["installed"] for member in run.json["members"])
-    assert run.json["package_id"].startswith("anchors_1.1:")
+    assert run.json["package_id"].startswith("anchors_2.1:")
     issue_and_verify(data, tmp_path / "after.txt")
     assert shirushi("verify", tmp_path / "before.txt", data=data).exit_code == 0
     members = shirushi("consortium", "status", "--json", data=data).json["members"]

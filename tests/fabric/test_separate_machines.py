@@ -114,9 +114,9 @@ def test_every_witness_is_ready_to_sign_and_one_trust_policy_passes_between_them
 def test_a_chaincode_version_is_committed_when_the_third_has_approved(folders: Mapping[str, Path]) -> None:
     committed = []
     for data in list(folders.values())[:3]:
-        run = shirushi("chaincode", "upgrade", "--version", "1.1", "--json", data=data)
+        run = shirushi("chaincode", "upgrade", "--version", "2.1", "--json", data=data)
         committed.append(done(run)["committed"]["version"])
-    assert committed == ["1.0", "1.0", "1.1"]
+    assert committed == ["2.0", "2.0", "2.1"]
     for name in ("iizuka", "chaintope"):  # they approved before it was committed, and serve it from now on
         assert shirushi("consortium", "up", data=folders[name]).exit_code == 0
 

@@ -53,7 +53,16 @@ def test_a_file_gives_back_what_was_written(tmp_path: Path) -> None:
 def test_what_was_not_agreed_on_may_be_left_out() -> None:
     text = render_topology(default_topology()).decode()
     head, _, rest = text.partition("# How orderers cut blocks")
-    assert parse_topology((head + rest[rest.index("[[members]]") :]).encode()) == default_topology()
+    expected = replace(
+        default_topology(), anchors=AnchorsDefinition("1.0")
+    )  # as it was before it was written down
+    assert parse_topology((head + rest[rest.index("[[members]]") :]).encode()) == expected
+
+
+@pytest.mark.parametrize("version", ["v2", "x", "0.9", "02", ".1", ""])
+def test_a_version_begins_with_the_number_of_its_rules(version: str) -> None:
+    with pytest.raises(InvalidInputError, match="anchors: version: expected a number"):
+        AnchorsDefinition(version)
 
 
 def test_a_file_from_before_issuers_had_document_types_means_those_of_the_pilot() -> None:
@@ -93,7 +102,7 @@ def test_a_topologys_issuer_may_be_given_further_document_types() -> None:
         ("request_complain = 5.0", "request_complain = 1.0", "request_forward < request_complain"),
         ("leader_heartbeat = 15.0", 'leader_heartbeat = "15"', "bft: leader_heartbeat"),
         ("request_pool_size = 100000", "request_pool_size = 1.5", "bft: request_pool_size"),
-        ('version = "1.0"', 'version = "1 0"', "anchors: version"),
+        ('version = "2.0"', 'version = "2 0"', "anchors: version"),
         ("sequence = 1", "sequence = 0", "anchors: sequence"),
         ('endorsement = "majority"', 'endorsement = "most"', 'anchors: endorsement: expected "majority"'),
         ('id = "chaintope"', 'id = "iizuka"', "same id iizuka"),

@@ -220,8 +220,16 @@ class TestAskingOverTheNetwork:
             await ask_witness(member, gone, root)
 
     def test_says_what_is_wrong(self) -> None:
-        found = {"refusing": "it is catching up: 3 blocks of 9 are taken in", "disagreeing": ["haw", "gcom"]}
+        found = {
+            "refusing": "it is catching up: 3 blocks of 9 are taken in",
+            "disagreeing": ["haw", "gcom"],
+            "ticking": "a tick did not go through: no answer",
+            "alarms": {"orderers": 2, "creator": 1},
+        }
         assert witness_problems(found) == [
             "its witness signs nothing now: it is catching up: 3 blocks of 9 are taken in",
             "its witness has a log that contradicts what haw, gcom signed",
+            "its witness cannot keep the ledger's time going: a tick did not go through: no answer",
+            "its witness noticed something about its peer's blocks: creator (1), orderers (2); alarms.json in its folder has "
+            "more",
         ]

@@ -19,6 +19,7 @@ from shirushi_core.fabric.block import new_block, sign_block
 from shirushi_core.fabric.channel_config import from_config_block
 from shirushi_core.fabric.genesis import genesis_block
 from shirushi_core.fabric.identity import SigningIdentity
+from shirushi_core.fabric.lifecycle import definition, state_values
 from shirushi_core.fabric.proposal import parse_signed_proposal
 from shirushi_core.fabric.rwset import NamespaceRwSet, Write
 from shirushi_core.proofs.canonical import encode
@@ -137,6 +138,24 @@ class AnchoredChain:
         ]
         self.store.commit(block, codes, ids, writes, [(0, 0)] * len(data))
         return self.block(number)
+
+    def define(self, version: str, *, sequence: int = 1) -> Any:
+        """Add a block in which the members commit a definition of the chaincode, and return it."""
+        values = state_values(definition("anchors", version, sequence, None))
+        rw_sets = [NamespaceRwSet("_lifecycle", writes=[Write(*each) for each in values.items()])]
+        made = transaction(
+            self.consortium.client,
+            self.consortium.peers(),
+            rw_sets,
+            channel_id=CHANNEL,
+            chaincode="_lifecycle",
+            version="syscc",
+        )
+        return self.append([(made, rw_sets)])
+
+    async def tick(self) -> Any:
+        """Add a block with a tick, and return it."""
+        return self.append([await self.transaction(self.consortium.client, "tick", {})])
 
     async def register(self) -> None:
         """Register the city, with a block for each vote."""

@@ -20,9 +20,6 @@ from shirushi_core.fabric.state_updates import varint
 METADATA_SLOTS = len(common_pb2.BlockMetadataIndex.keys())
 """SIGNATURES, LAST_CONFIG, TRANSACTIONS_FILTER, ORDERER and COMMIT_HASH."""
 
-MAX_SIGNATURES = 1024
-"""Signatures read of one block: far more than a channel has consenters."""
-
 _SEQUENCE, _INTEGER, _OCTET_STRING = 0x30, 0x02, 0x04
 
 
@@ -189,10 +186,6 @@ def _signatures(block: common_pb2.Block) -> common_pb2.Metadata:
         message = common_pb2.Metadata.FromString(_metadata(block, common_pb2.SIGNATURES))
     except DecodeError:
         raise BlockError(f"block {block.header.number} has malformed SIGNATURES metadata") from None
-    if len(message.signatures) > MAX_SIGNATURES:
-        raise BlockError(
-            f"block {block.header.number} has {len(message.signatures)} signatures; at most {MAX_SIGNATURES} are read"
-        )
     return message
 
 

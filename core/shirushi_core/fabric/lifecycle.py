@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from fabric_protos.peer import policy_pb2
-from fabric_protos.peer.lifecycle import lifecycle_pb2
+from fabric_protos.peer.lifecycle import chaincode_definition_pb2, db_pb2, lifecycle_pb2
 from google.protobuf.message import DecodeError, Message
 
 from shirushi_core.errors import InvalidInputError
 from shirushi_core.fabric.policy_text import parse_policy_text
 
 LIFECYCLE = "_lifecycle"
+_STATE_FIELDS = ("Sequence", "EndorsementInfo", "ValidationInfo", "Collections")
 DEFAULT_ENDORSEMENT = "/Channel/Application/Endorsement"
 """The channel policy a definition refers to where it has none of its own: a majority of the members."""
 
@@ -101,6 +102,46 @@ def committed_args(name: str) -> tuple[bytes, bytes]:
     """Return the arguments of QueryChaincodeDefinition."""
     message = lifecycle_pb2.QueryChaincodeDefinitionArgs(name=name)
     return b"QueryChaincodeDefinition", _bytes(message)
+
+
+def state_keys(name: str) -> tuple[str, str, str, str, str]:
+    """Return the keys under which a peer keeps a committed definition: metadata, Sequence, EndorsementInfo, ValidationInfo, Collections.
+
+    Source: core/chaincode/lifecycle/{lifecycle,serializer}.go.
+    """
+    fields = [f"namespaces/fields/{name}/{field}" for field in _STATE_FIELDS]
+    return (f"namespaces/metadata/{name}", *fields)  # type: ignore[return-value]
+
+
+def state_values(wanted: Definition, *, init_required: bool = False) -> dict[str, bytes]:
+    """Return what a peer keeps of a committed definition, by key, as CommitChaincodeDefinition writes it."""
+    endorsement = chaincode_definition_pb2.ChaincodeEndorsementInfo(
+        version=wanted.version, init_required=init_required, endorsement_plugin="escc"
+    )
+    validation = chaincode_definition_pb2.ChaincodeValidationInfo(
+        validation_plugin="vscc", validation_parameter=wanted.policy
+    )
+    values: list[Message] = [
+        db_pb2.StateMetadata(datatype="ChaincodeDefinition", fields=_STATE_FIELDS),
+        db_pb2.StateData(Int64=wanted.sequence),
+        db_pb2.StateData(Bytes=_bytes(endorsement)),
+        db_pb2.StateData(Bytes=_bytes(validation)),
+        db_pb2.StateData(Bytes=b""),
+    ]
+    return dict(zip(state_keys(wanted.name), map(_bytes, values), strict=True))
+
+
+def read_sequence(value: bytes | None) -> int:
+    """Return the sequence that a peer keeps of a definition, 0 if there is none; raises InvalidInputError."""
+    return 0 if value is None else int(_parse(db_pb2.StateData, value).Int64)
+
+
+def read_version(value: bytes | None) -> str | None:
+    """Return the version in a definition's EndorsementInfo as a peer keeps it, None if there is none; raises InvalidInputError."""
+    if value is None:
+        return None
+    info = _parse(chaincode_definition_pb2.ChaincodeEndorsementInfo, _parse(db_pb2.StateData, value).Bytes)
+    return str(info.version)
 
 
 def read_package_ids(payload: bytes) -> dict[str, str]:

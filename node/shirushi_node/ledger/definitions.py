@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from fabric_protos.peer import policy_pb2
+
 from shirushi_core.fabric.chaincode import Chaincode
+from shirushi_core.fabric.lifecycle import LIFECYCLE
+
+LIFECYCLE_POLICY: bytes = policy_pb2.ApplicationPolicy(
+    channel_config_policy_reference="/Channel/Application/LifecycleEndorsement"
+).SerializeToString()
+"""Who has to endorse what is written to the lifecycle's state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +41,11 @@ class ChaincodeDefinition:
     sequence: int = 1
     endorsement_policy: bytes | None = None
     init_required: bool = False
+
+
+def find_definition(name: str, definitions: Mapping[str, ChaincodeDefinition]) -> ChaincodeDefinition | None:
+    """Return what a namespace's writes are judged by: a definition of the channel, or what Fabric has for the lifecycle."""
+    return _LIFECYCLE_DEFINITION if name == LIFECYCLE else definitions.get(name)
+
+
+_LIFECYCLE_DEFINITION = ChaincodeDefinition(LIFECYCLE, backing={}, endorsement_policy=LIFECYCLE_POLICY)

@@ -31,9 +31,6 @@ from shirushi_node.ledger.clock import IGNORING_EXPIRY
 
 VALID: int = transaction_pb2.VALID
 
-MAX_ENDORSEMENTS = 256
-"""Endorsements looked at; a transaction with more satisfies no policy."""
-
 
 @dataclass(frozen=True, slots=True)
 class Authenticated:
@@ -113,8 +110,6 @@ def examine(authenticated: Authenticated, config: ChannelConfig) -> Examined:
 
 
 def _signers(transaction: EndorserTransaction, config: ChannelConfig) -> tuple[ValidIdentity, ...]:
-    if len(transaction.endorsements) > MAX_ENDORSEMENTS:
-        return ()
     payload = transaction.response_payload
     signed = (
         SignedData(payload + each.endorser, each.endorser, each.signature)

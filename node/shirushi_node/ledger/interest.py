@@ -25,7 +25,7 @@ def chaincode_interest(
     read needs its own. Raises InvalidInputError for a key policy that is none.
     """
     interest = proposal_response_pb2.ChaincodeInterest()
-    for name in (rw_set.namespace for rw_set in rw_sets if rw_set.namespace not in SYSTEM_CHAINCODES):
+    for name in (rw_set.namespace for rw_set in rw_sets if _is_endorsed(rw_set)):
         policies = written.get(name, {}).values()
         own = [_policy(name, policy) for policy in policies if policy]
         interest.chaincodes.add(
@@ -34,6 +34,11 @@ def chaincode_interest(
             disregard_namespace_policy=bool(own) and len(own) == len(policies),
         )
     return interest
+
+
+def _is_endorsed(rw_set: NamespaceRwSet) -> bool:
+    """Say whether a namespace's own policy counts: of system chaincodes only the lifecycle writes."""
+    return rw_set.namespace not in SYSTEM_CHAINCODES or bool(rw_set.writes)
 
 
 def _policy(name: str, policy: bytes) -> policies_pb2.SignaturePolicyEnvelope:

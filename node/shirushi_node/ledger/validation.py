@@ -18,7 +18,7 @@ from shirushi_core.fabric.envelope import EndorserTransaction
 from shirushi_core.fabric.msp import ValidIdentity
 from shirushi_core.fabric.policy import Policy, PolicyError, application_policy, signature_policy
 from shirushi_core.fabric.rwset import NamespaceRwSet, Version
-from shirushi_node.ledger.definitions import ChaincodeDefinition
+from shirushi_node.ledger.definitions import ChaincodeDefinition, find_definition
 from shirushi_node.ledger.examination import VALID, Examined
 from shirushi_node.ledger.mvcc import read_conflict
 from shirushi_node.ledger.records import state_key
@@ -121,7 +121,7 @@ class Validator:
             return examined.content
         transaction = examined.transaction
         for namespace in _written_namespaces(transaction):
-            definition = self._definitions.get(namespace)
+            definition = find_definition(namespace, self._definitions)
             if definition is None:
                 return int(transaction_pb2.INVALID_CHAINCODE)
             try:

@@ -14,9 +14,10 @@ from typing import Any, Protocol
 import grpc
 from fabric_protos.common import common_pb2
 from fabric_protos.orderer import ab_pb2
-from fabric_protos.peer import events_pb2
 
+from shirushi_core.fabric.committed import DELIVER_RESPONSE, CommittedBlock, read_block
 from shirushi_core.fabric.identity import SigningIdentity
+from shirushi_core.fabric.wire import WireError, read
 from shirushi_node.ledger.clock import Clock
 from shirushi_node.ledger.endpoint import MESSAGE_OPTIONS
 from shirushi_node.witness.errors import DeliverError
@@ -26,6 +27,7 @@ ANSWER_SECONDS = 5.0
 
 _METHOD = "/protos.Deliver/Deliver"
 _LAST = (1 << 64) - 1
+_STATUS, _BLOCK = 1, 2  # fields of a DeliverResponse
 _KEEPALIVE = (
     ("grpc.keepalive_time_ms", 60_000),  # as Fabric's clients; peers allow no more
     ("grpc.keepalive_timeout_ms", 20_000),
@@ -75,15 +77,23 @@ class Deliverer:
         self._deliver = self._channel.stream_stream(
             _METHOD,
             request_serializer=common_pb2.Envelope.SerializeToString,
-            response_deserializer=events_pb2.DeliverResponse.FromString,
+            response_deserializer=_as_they_are,  # read by our own reader, which decides what a block says
         )
 
-    async def blocks(self, start: int) -> AsyncGenerator[common_pb2.Block]:
-        """Yield the peer's blocks from a number on, and wait for those to come; raises DeliverError when that ends."""
+    async def blocks(self, start: int) -> AsyncGenerator[CommittedBlock]:
+        """Yield the peer's blocks from a number on, and wait for those to come.
+
+        Raises DeliverError when that ends, and for a block that is not the next one.
+        """
         first = ab_pb2.SeekPosition(specified=ab_pb2.SeekSpecified(number=start))
         last = ab_pb2.SeekPosition(specified=ab_pb2.SeekSpecified(number=_LAST))
         async with aclosing(self._seek(first, last)) as blocks:
             async for block in blocks:
+                if block.number != start:
+                    raise DeliverError(
+                        f"the peer at {self._peer} sent block {block.number}, expected block {start}"
+                    )
+                start += 1
                 yield block
 
     async def newest(self) -> int:
@@ -92,7 +102,7 @@ class Deliverer:
         try:
             async with asyncio.timeout(ANSWER_SECONDS), aclosing(self._seek(newest, newest)) as blocks:
                 async for block in blocks:
-                    return int(block.header.number)
+                    return block.number
         except TimeoutError:
             raise DeliverError(
                 f"the peer at {self._peer} did not say within {ANSWER_SECONDS:.0f} s which block is its newest"
@@ -105,7 +115,7 @@ class Deliverer:
 
     async def _seek(
         self, start: ab_pb2.SeekPosition, stop: ab_pb2.SeekPosition
-    ) -> AsyncGenerator[common_pb2.Block]:
+    ) -> AsyncGenerator[CommittedBlock]:
         call = self._deliver()
         try:
             await call.write(seek_envelope(self._ledger, self._identity, self._clock, start, stop))
@@ -122,17 +132,23 @@ class Deliverer:
         finally:
             call.cancel()
 
-    def _block(self, response: Any) -> common_pb2.Block:
-        if response is None:  # what grpc.aio makes of a message that does not decode
-            raise DeliverError(f"the peer at {self._peer} sent something else than blocks")
-        kind = response.WhichOneof("Type")
-        if kind == "block":
-            return response.block
-        if kind == "status":
-            known = response.status in common_pb2.Status.values()
-            name = common_pb2.Status.Name(response.status) if known else response.status
+    def _block(self, response: Any) -> CommittedBlock:
+        try:
+            message = read(DELIVER_RESPONSE, response)
+            if _BLOCK in message:
+                return read_block(message[_BLOCK])
+        except WireError as error:
+            raise DeliverError(f"the peer at {self._peer} sent something else than blocks: {error}") from None
+        if _STATUS in message:
+            status = message[_STATUS]
+            known = status in common_pb2.Status.values()
+            name = common_pb2.Status.Name(status) if known else status
             raise DeliverError(f"the peer at {self._peer} ended the stream of blocks with status {name}")
-        raise DeliverError(f"the peer at {self._peer} sent {kind}, expected a block")
+        raise DeliverError(f"the peer at {self._peer} sent something else than blocks")
+
+
+def _as_they_are(data: bytes) -> bytes:
+    return data
 
 
 def seek_envelope(

@@ -1,11 +1,11 @@
 """What can go wrong at a witness.
 
 WitnessError
- ├─ BlockCheckError   a block of the peer that does not hold
- ├─ DerivationError   a valid transaction whose event the contract cannot have made
- ├─ LogStoreError     the witness's own folder: in use, damaged, of another ledger
- ├─ DeliverError      the peer cannot be reached, or refuses to deliver
- └─ ServerError       the witness cannot be served at its address
+ ├─ UnknownRulesError  a block that is to be derived by rules which this program does not know
+ ├─ LogStoreError      the witness's own folder: in use, damaged, of another ledger, or it cannot be written
+ ├─ DeliverError       the peer cannot be reached, refuses to deliver, or delivers something else than the next block
+ ├─ TickError          the peer's gateway did not take a tick
+ └─ ServerError        the witness cannot be served at its address
 """
 
 from __future__ import annotations
@@ -17,15 +17,8 @@ class WitnessError(ShirushiError):
     """Base of a witness's errors."""
 
 
-class BlockCheckError(WitnessError):
-    """A block that is not the next one of this channel, or not signed by its orderers; the text names the block."""
-
-
-class DerivationError(WitnessError):
-    """A valid transaction of the anchors contract that is not what the contract makes; the text names it.
-
-    The log would differ from what members see on the ledger: the witness stops, and somebody has to look.
-    """
+class UnknownRulesError(WitnessError):
+    """A block from which on logs are derived by rules that this program does not know; the text says which are needed."""
 
 
 class LogStoreError(WitnessError):
@@ -34,6 +27,10 @@ class LogStoreError(WitnessError):
 
 class DeliverError(WitnessError):
     """The peer does not deliver blocks: not reached, refusing, or answering with something else."""
+
+
+class TickError(WitnessError):
+    """A tick that did not become a transaction; the text says why."""
 
 
 class ServerError(WitnessError):

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
+from shirushi_node.witness.alarms import AlarmKind
 from shirushi_node.witness.settings import WitnessStatus
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -23,6 +24,19 @@ class Metrics:
         self._lag = self._gauge("lag_blocks", "Blocks of the peer that are not taken in yet.")
         self._cosigned = self._gauge("last_cosignature_timestamp_seconds", "When a head was cosigned last.")
         self._signing = self._gauge("signing", "1 if heads are signed, 0 if not; /health says why.")
+        self._time = self._gauge("log_time_seconds", "The ledger's time as of the newest head.")
+        self._trouble = self._gauge(
+            "trouble", "1 while something keeps blocks from being taken in; /health says what."
+        )
+        self._alarms = Counter(
+            f"{_PREFIX}_alarms",
+            "What was noticed about the peer's blocks, by kind; alarms.json has the newest in words.",
+            ["kind"],
+            registry=self._registry,
+        )
+        for kind in AlarmKind:
+            self._alarms.labels(kind.value)
+        self._alarms_told: dict[str, int] = {}
         self._disagreeing = Gauge(
             f"{_PREFIX}_disagreement",
             "1 if a member's witness has signed a head that contradicts this log.",
@@ -57,6 +71,12 @@ class Metrics:
         if status.last_cosigned is not None:
             self._cosigned.set(status.last_cosigned)
         self._signing.set(status.refusing is None)
+        self._trouble.set(status.trouble is not None)
+        if status.time is not None:
+            self._time.set(status.time)
+        for kind, count in status.alarms.items():
+            self._alarms.labels(kind).inc(count - self._alarms_told.get(kind, 0))
+            self._alarms_told[kind] = count
         for member in status.disagreeing:
             self._disagreeing.labels(member).set(1)
         return generate_latest(self._registry)

@@ -123,13 +123,22 @@ class Others:
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
         known = [checkpoint for checkpoint in answered.values() if checkpoint is not None]
-        await self._in_worker(lambda: self._signer.confirm(known))
+        while True:
+            try:
+                await self._in_worker(lambda: self._signer.confirm(known))
+                return
+            except Exception as error:  # a full disk: a moment's trouble
+                _log.error("witness: what was signed before cannot be kept: %s", ascii(str(error))[1:-1])
+            await asyncio.sleep(LONGEST_PAUSE)
 
     async def watch(self, seconds: float) -> None:
         """Poll the others every so many seconds, for as long as the task runs."""
         while True:
-            await asyncio.gather(*(self._poll(other) for other in self._settings.others))
-            await self._in_worker(self._compare_all)
+            try:
+                await asyncio.gather(*(self._poll(other) for other in self._settings.others))
+                await self._in_worker(self._compare_all)
+            except Exception as error:  # a full disk: a moment's trouble
+                _log.error("witness: others cannot be watched now: %s", ascii(str(error))[1:-1])
             await asyncio.sleep(seconds)
 
     async def _own_note(self, other: OtherWitness) -> tuple[Checkpoint | None] | None:

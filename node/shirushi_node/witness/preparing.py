@@ -1,4 +1,4 @@
-"""Checking a block and deriving its entries: pure work, done once for all witnesses that share a process.
+"""Deriving what a block says, and checking it for alarms: pure work, done once for all witnesses that share a process.
 
 Each member's witness has the same to do with the same block. Where they run in one process, as in the embedded consortium, the
 first does it and the others take what came out, if they stand at the same place and were given the same bytes.
@@ -8,52 +8,66 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import Future
-from dataclasses import replace
-from hashlib import sha256
-from typing import TypeAlias
+from typing import Generic, TypeAlias, TypeVar
 
-from fabric_protos.common import common_pb2
-
-from shirushi_node.witness.block_check import ChainState, check_block
-from shirushi_node.witness.derivation import derive
-from shirushi_node.witness.store import Block
+from shirushi_core.fabric.committed import CommittedBlock
+from shirushi_node.witness.alarms import Alarm
+from shirushi_node.witness.block_check import Configuration, check_block
+from shirushi_node.witness.derivation import Derived, derive
+from shirushi_node.witness.records import Place
 
 KEPT = 64
 """Blocks remembered for those that come later."""
 
-Prepare: TypeAlias = Callable[[ChainState, common_pb2.Block], Block]
-
-_Key: TypeAlias = tuple[int, bytes, bytes, bytes]
-
-
-def prepare_block(chain: ChainState, block: common_pb2.Block) -> Block:
-    """Return a block checked and derived, without its transactions, which take several times its size; raises WitnessError."""
-    checked = check_block(chain, block)
-    derived = derive(checked)
-    return Block(replace(checked, transactions=()), derived)
+Derive: TypeAlias = Callable[[CommittedBlock, str, Place], Derived]
+Check: TypeAlias = Callable[[CommittedBlock, Place, Configuration], tuple[Alarm, ...]]
+Result = TypeVar("Result")
 
 
-class SharedPreparing:
-    """Prepares each block once, however many witnesses ask, from whichever threads."""
+def derive_at(block: CommittedBlock, ledger: str, place: Place) -> Derived:
+    """Return what a block says at its place; raises UnknownRulesError."""
+    return derive(block, ledger, place.rules)
+
+
+class _Shared(Generic[Result]):
+    """Does each work once, whoever asks, from whichever threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._done: OrderedDict[_Key, Future[Block]] = OrderedDict()
+        self._done: OrderedDict[Hashable, Future[Result]] = OrderedDict()
 
-    def __call__(self, chain: ChainState, block: common_pb2.Block) -> Block:
-        """Return a block checked and derived, or wait for whoever is at it; raises WitnessError."""
-        digest = sha256(block.SerializeToString()).digest()
-        key = (chain.next_number, chain.header_hash, chain.commit_hash, digest)
-        own: Future[Block] = Future()
+    def get(self, key: Hashable, work: Callable[[], Result]) -> Result:
+        """Return what the work under this key gave, or wait for whoever is at it."""
+        own: Future[Result] = Future()
         with self._lock:
-            prepared = self._done.setdefault(key, own)
+            shared = self._done.setdefault(key, own)
             while len(self._done) > KEPT:
                 self._done.popitem(last=False)
-        if prepared is own:
+        if shared is own:
             try:
-                own.set_result(prepare_block(chain, block))
+                own.set_result(work())
             except BaseException as error:
+                with self._lock:  # what failed may be this moment's trouble: the next one tries again
+                    self._done.pop(key, None)
                 own.set_exception(error)
-        return prepared.result()
+        return shared.result()
+
+
+class SharedPreparing:
+    """Derives and checks each block once, however many witnesses ask."""
+
+    def __init__(self) -> None:
+        self._derived: _Shared[Derived] = _Shared()
+        self._checked: _Shared[tuple[Alarm, ...]] = _Shared()
+
+    def derive(self, block: CommittedBlock, ledger: str, place: Place) -> Derived:
+        """Return what a block says at its place; raises UnknownRulesError."""
+        key = (ledger, place.next_block, place.rules, block.digest)
+        return self._derived.get(key, lambda: derive_at(block, ledger, place))
+
+    def check(self, block: CommittedBlock, place: Place, configuration: Configuration) -> tuple[Alarm, ...]:
+        """Return what is to be said about a block."""
+        key = (place, configuration.digest, block.digest)
+        return self._checked.get(key, lambda: check_block(block, place, configuration))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from shirushi_core.proofs.canonical import decode_canonical
 from shirushi_core.proofs.certificate_status import prove_statuses, verify_statuses
 from shirushi_core.proofs.issuer import IssuerRecord
-from shirushi_core.proofs.log_entry import StatusEntry
+from shirushi_core.proofs.issuer_standing import IssuerStanding, read_standing, standing_key
 from shirushi_core.proofs.log_evidence import (
     CertificateStatuses,
     Inclusion,
@@ -18,7 +18,9 @@ from shirushi_core.proofs.log_evidence import Head as SignedCheckpoint
 from shirushi_core.proofs.merkle import ProofError
 from shirushi_core.proofs.note import SignedNote
 from shirushi_core.proofs.status import StatusRecord
+from shirushi_core.proofs.status_tree import prove
 from shirushi_core.proofs.tiles import TileTree
+from shirushi_core.proofs.unjudged import Mark, is_mark
 from shirushi_core.proofs.witness_protocol import ProofsAnswer, ProofsRequest
 from shirushi_node.witness.records import Head
 from shirushi_node.witness.store import LogStore
@@ -31,13 +33,23 @@ def answer(
     tree = store.tree()
     return ProofsAnswer(
         head=SignedCheckpoint(note(head)),
-        status_entry=StatusEntryProof(
-            StatusEntry(head.block, head.status_root), _path(tree, head.size - 1, head)
-        ),
+        status_entry=StatusEntryProof(head.status_entry, _path(tree, head.size - 1, head)),
         batches=tuple(_batch(store, tree, batch, head) for batch in request.batches),
         issuers=tuple(_issuer(store, tree, *issuer, head) for issuer in request.issuers),
         statuses=tuple(statuses(store, head, *status) for status in request.statuses),
+        standings=()
+        if head.time is None
+        else tuple(standing(store, head, each) for each in request.standings),
     )
+
+
+def standing(store: LogStore, head: Head, issuer: str) -> IssuerStanding:
+    """Return what the status tree says of an issuer as of a head; raises ProofError if the store is damaged."""
+    key = standing_key(issuer)
+    proof = prove(store.nodes(), head.status_root, key)
+    found = proof.found[1] if proof.found is not None and proof.found[0] == key else None
+    record = None if found is None else read_standing(decode_canonical(_stored(store, found)))
+    return IssuerStanding(proof.to_bytes(key), record)
 
 
 def statuses(store: LogStore, head: Head, batch_id: bytes, commitment: bytes) -> CertificateStatuses:
@@ -85,10 +97,15 @@ def _path(tree: TileTree, index: int, head: Head) -> tuple[bytes, ...]:
     return tuple(tree.inclusion_path(index, head.size))
 
 
-def _record(store: LogStore, digest: bytes | None) -> StatusRecord | None:
+def _record(store: LogStore, digest: bytes | None) -> StatusRecord | Mark | None:
     if digest is None:
         return None
-    data = store.status_record(digest)
+    value = decode_canonical(_stored(store, digest))
+    return Mark.from_json(value) if is_mark(value) else StatusRecord.from_json(value)
+
+
+def _stored(store: LogStore, digest: bytes) -> bytes:
+    data = store.record(digest)
     if data is None:
-        raise ProofError(f"the store has no status record {digest.hex()}")
-    return StatusRecord.from_json(decode_canonical(data))
+        raise ProofError(f"the store has no record {digest.hex()}")
+    return data

@@ -10,19 +10,21 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from typing import TypeVar
 
-from fabric_protos.common import common_pb2
-from google.protobuf.message import DecodeError
-
 from shirushi_core.errors import InvalidInputError
+from shirushi_core.fabric.committed import CommittedBlock, read_block
+from shirushi_core.fabric.wire import WireError
 from shirushi_core.proofs.canonical import Json
 from shirushi_core.proofs.note import SignedNote
 from shirushi_core.proofs.quorum import SECONDS
 from shirushi_node.ledger.clock import Clock, system_clock
+from shirushi_node.witness.alarm_checks import AlarmChecks
+from shirushi_node.witness.alarms import AlarmBook
+from shirushi_node.witness.block_check import check_block
 from shirushi_node.witness.deliver import Deliverer
 from shirushi_node.witness.follower import Follower
 from shirushi_node.witness.metrics import Metrics
 from shirushi_node.witness.others import POLL_SECONDS, NoteClient, Others
-from shirushi_node.witness.preparing import Prepare, prepare_block
+from shirushi_node.witness.preparing import SharedPreparing, derive_at
 from shirushi_node.witness.records import Head
 from shirushi_node.witness.server import WitnessServer
 from shirushi_node.witness.settings import (
@@ -33,10 +35,12 @@ from shirushi_node.witness.settings import (
 )
 from shirushi_node.witness.signer import Signer
 from shirushi_node.witness.store import LogStore
+from shirushi_node.witness.tick_client import TickClient
+from shirushi_node.witness.ticking import Ticker, Turns
 
 __all__ = ["OtherWitness", "WitnessKeys", "WitnessService", "WitnessSettings", "WitnessStatus"]
 
-TICK_SECONDS = 1.0
+LOOK_SECONDS = 1.0
 """How often it is looked at whether a new minute has begun."""
 
 REFRESH_PAUSE = 5.0
@@ -63,9 +67,9 @@ class WitnessService:
         *,
         clock: Clock = system_clock,
         poll_seconds: float = POLL_SECONDS,
-        preparing: Prepare = prepare_block,
+        preparing: SharedPreparing | None = None,
     ) -> None:
-        """Take settings; `preparing` checks and derives blocks: a SharedPreparing where witnesses share a process."""
+        """Take settings, and what derives and checks blocks for all where witnesses share a process."""
         self._settings = settings
         self._preparing = preparing
         self._clock = clock
@@ -86,8 +90,8 @@ class WitnessService:
         none). Does not wait for the peer or the other witnesses.
         """
         try:
-            genesis = common_pb2.Block.FromString(self._settings.genesis)
-        except DecodeError:
+            genesis = read_block(self._settings.genesis)
+        except WireError:
             raise InvalidInputError("the genesis block is no common.Block") from None
         async with AsyncExitStack() as stack:
             running = _Running(self._settings, self._clock, self._poll_seconds, self._preparing)
@@ -121,7 +125,11 @@ class _Running:
     store: LogStore
 
     def __init__(
-        self, settings: WitnessSettings, clock: Clock, poll_seconds: float, preparing: Prepare
+        self,
+        settings: WitnessSettings,
+        clock: Clock,
+        poll_seconds: float,
+        preparing: SharedPreparing | None,
     ) -> None:
         self._settings = settings
         self._preparing = preparing
@@ -135,25 +143,42 @@ class _Running:
         self._refresh_failed: float | None = None  # of the loop's clock
         self._broken: str | None = None
 
-    async def open(self, genesis: common_pb2.Block, stack: AsyncExitStack) -> None:
+    async def open(self, genesis: CommittedBlock, stack: AsyncExitStack) -> None:
         """Open everything, to be closed with the stack."""
         settings = self._settings
         self.store = await asyncio.to_thread(LogStore.open, settings.folder, genesis)
         stack.callback(self.store.close)
         for executor in (self._writing, self._proving):  # which end before the store is closed
             stack.push_async_callback(asyncio.to_thread, executor.shutdown)
-        if self.store.chain.config.channel_id != settings.ledger:
+        if self.store.ledger != settings.ledger:
             raise InvalidInputError(
-                f"the genesis block is of ledger {self.store.chain.config.channel_id}, expected {settings.ledger}"
+                f"the genesis block is of ledger {self.store.ledger}, expected {settings.ledger}"
             )
+        self._book = AlarmBook(settings.folder)
+        check = check_block if self._preparing is None else self._preparing.check
+        checks = AlarmChecks(check, self.store.config_block, self._book, f"alarms-{settings.member_id}")
+        await asyncio.to_thread(checks.start)
+        stack.push_async_callback(asyncio.to_thread, checks.stop)
+        self.checks = checks
         self._signer = Signer(settings, self.store, self._clock)
         client = NoteClient(settings.others)
         stack.push_async_callback(client.close)
         deliverer = Deliverer(settings, self._clock)
         stack.push_async_callback(deliverer.close)
         self._follower = Follower(
-            deliverer, self.store, self._signer, self._writing, self._announce, self._preparing
+            deliverer,
+            self.store,
+            self._signer,
+            self._writing,
+            self._announce,
+            checks,
+            self._book,
+            derive_at if self._preparing is None else self._preparing.derive,
         )
+        ticks = TickClient(settings)
+        stack.push_async_callback(ticks.close)
+        turns = Turns.of(settings.member_id, (other.member_id for other in settings.others))
+        self._ticker = Ticker(turns, ticks.tick, self._time_to_tick, self._clock)
         self._others = Others(
             settings, client, self.store, self._signer, self._writing, self._metrics, self._clock
         )
@@ -172,11 +197,17 @@ class _Running:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._follower.run())
-                tasks.create_task(self._tick())
+                tasks.create_task(self._watch_minutes())
+                tasks.create_task(self._ticker.run())
                 tasks.create_task(self._others.watch(self._poll_seconds))
                 await self._others.find_signed_before()
-                if self._follower.level:
-                    await self._follower.sign_newest()
+                while self._follower.level:
+                    try:
+                        await self._follower.sign_newest()
+                        break
+                    except Exception:
+                        _log.exception("the newest head could not be signed; trying again")
+                        await asyncio.sleep(REFRESH_PAUSE)
         except Exception as error:
             # Whatever it was: a witness of which a part has ended signs no more.
             self._broken = f"a part of it has ended: {error}"
@@ -187,11 +218,16 @@ class _Running:
         return WitnessStatus(
             running=self._broken is None,
             size=self.store.size,
-            block=self.store.chain.next_number,
+            block=self.store.place.next_block,
             peer_height=self._follower.peer_height,
             last_cosigned=self._signer.last_time,
             refusing=self._refusing(),
             disagreeing=self._others.disagreeing,
+            version=self.store.place.rules.number or 0,
+            time=self.store.time,
+            trouble=self._follower.trouble,
+            ticking=self._ticker.problem,
+            alarms=self._book.counts,
         )
 
     async def newest_note(self) -> SignedNote | None:
@@ -226,7 +262,16 @@ class _Running:
 
     def health(self) -> tuple[bool, Json]:
         status = self.status()
+        newest = self._book.newest
         details: dict[str, Json] = {
+            "alarms": dict(status.alarms),
+            "newest_alarm": None
+            if newest is None
+            else {"block": newest.block, "kind": newest.kind.value, "sentence": newest.sentence},
+            "rules": status.version,
+            "ticking": status.ticking,
+            "time": status.time,
+            "trouble": status.trouble,
             "block": status.block,
             "disagreeing": list(status.disagreeing),
             "last_cosigned": status.last_cosigned,
@@ -247,20 +292,25 @@ class _Running:
         refusal, follower = self._signer.refusal, self._follower
         if refusal is not None and refusal.for_good:
             return refusal.sentence
-        if follower.stopped is not None or self._broken is not None:
-            return follower.stopped or self._broken
+        if self._broken is not None:
+            return self._broken
         if follower.problem is not None:
             return follower.problem
         if refusal is not None:
             return refusal.sentence
         if not follower.live:
             height = "unknown" if follower.peer_height is None else follower.peer_height
-            return f"it is catching up: {self.store.chain.next_number} blocks of {height} are taken in"
-        return None
+            return f"it is catching up: {self.store.place.next_block} blocks of {height} are taken in"
+        age = self._signer.age_refusal
+        return None if age is None else age.sentence
 
-    async def _tick(self) -> None:
+    def _time_to_tick(self) -> int | None:
+        """Return the log's time while this witness is level with its peer, and the rules in force know ticks."""
+        return self.store.time if self._follower.level else None
+
+    async def _watch_minutes(self) -> None:
         while True:
-            await asyncio.sleep(TICK_SECONDS)
+            await asyncio.sleep(LOOK_SECONDS)
             if self._minute_is_over():
                 await self._refresh()
 
@@ -277,9 +327,12 @@ class _Running:
                 return
             self._refresh_failed = None
             if await self._follower.ask_now():
-                await self._follower.sign_newest()
-            else:
-                self._refresh_failed = asyncio.get_running_loop().time()
+                try:
+                    await self._follower.sign_newest()
+                    return
+                except Exception as error:  # a full disk: a moment's trouble, and said
+                    _log.warning("the newest head could not be signed: %s", ascii(str(error))[1:-1])
+            self._refresh_failed = asyncio.get_running_loop().time()
 
     def _announce(self) -> None:
         changed, self._changed = self._changed, asyncio.Event()

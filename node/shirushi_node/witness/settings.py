@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -99,7 +100,9 @@ class WitnessStatus:
 
     `size` counts log entries, `block` and `peer_height` count blocks (None if its peer was not reached yet). `last_cosigned` is
     unix seconds. `refusing` says in a sentence why nothing is signed now, None if all is well; `disagreeing` are the members
-    whose signed heads contradict this log.
+    whose signed heads contradict this log. `version` is that of the rules in force, `time` the ledger's by the newest head.
+    `trouble` is what keeps blocks from being taken in now, `ticking` why ticks do not go through; `alarms` counts what was noticed
+    about the peer's blocks.
     """
 
     running: bool
@@ -109,3 +112,8 @@ class WitnessStatus:
     last_cosigned: int | None
     refusing: str | None
     disagreeing: tuple[str, ...]
+    version: int = 1
+    time: int | None = None
+    trouble: str | None = None
+    ticking: str | None = None
+    alarms: Mapping[str, int] = field(default_factory=dict)

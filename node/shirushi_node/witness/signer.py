@@ -13,7 +13,14 @@ from shirushi_node.witness.errors import LogStoreError
 from shirushi_node.witness.records import Head
 from shirushi_node.witness.settings import WitnessSettings
 from shirushi_node.witness.signed_heads import SignedHead
-from shirushi_node.witness.signing import Refusal, heads_to_sign, judge, log_note, sign_head
+from shirushi_node.witness.signing import (
+    Refusal,
+    heads_to_sign,
+    judge,
+    log_note,
+    sign_head,
+    too_old,
+)
 from shirushi_node.witness.store import LogStore
 
 
@@ -36,6 +43,12 @@ class Signer:
         return self._refusal
 
     @property
+    def age_refusal(self) -> Refusal | None:
+        """Why the newest head is too old to be signed now, None if it is not."""
+        head = self._store.newest_head()
+        return None if head is None else too_old(head, int(self._clock().timestamp()))
+
+    @property
     def last_time(self) -> int | None:
         """When a head was signed last, in unix seconds."""
         newest = self._store.signed.newest
@@ -55,8 +68,11 @@ class Signer:
 
     def sign(self, heads: Sequence[Head]) -> list[SignedHead]:
         """Sign those of the heads that are due, and keep the signatures; raises LogStoreError."""
+        if self._refusal is not None:
+            self.check()  # it may have caught up with what was signed before, and have nothing to sign yet
         time = int(self._clock().timestamp())
-        due = heads_to_sign(heads, self._store.signed.newest, self._largest_before, time)
+        fresh = [head for head in heads if too_old(head, time) is None]
+        due = heads_to_sign(fresh, self._store.signed.newest, self._largest_before, time)
         if not due or self.check() is not None:
             return []
         signed = [

@@ -19,6 +19,9 @@ from shirushi_node.witness.records import Head
 from shirushi_node.witness.settings import WitnessKeys
 from shirushi_node.witness.signed_heads import SignedHead
 
+MAX_SECONDS_AFTER = 600
+"""How long after the time of its head a witness still signs it: with less than that a peer would have had a tick."""
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -42,6 +45,19 @@ def judge(known: Checkpoint, size: int, root_at: Callable[[int], bytes]) -> Refu
         f"it has signed a head of {known.size} entries with the root {known.root.hex()}, and its log has the root "
         f"{root.hex()} there; it never signs again until the members have found out which is right",
         for_good=True,
+    )
+
+
+def too_old(head: Head, time: int) -> Refusal | None:
+    """Return why a head may not be signed at a time (unix s): it is so old that its peer is cut off. None if it may.
+
+    Heads by version 1 of the rules have no time, and are never too old.
+    """
+    if head.time is None or time <= head.time + MAX_SECONDS_AFTER:
+        return None
+    return Refusal(
+        f"its newest head is of {(time - head.time) // SECONDS} minutes ago by the ledger's time: its peer gets no blocks with "
+        "ticks, so it is cut off from the orderers, or this clock is fast; it signs again once a tick has come"
     )
 
 

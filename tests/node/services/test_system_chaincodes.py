@@ -205,13 +205,29 @@ class TestLifecycle:
         _, _, text = await self.ask(client, "CheckCommitReadiness", args(name="basic", sequence=1))
         assert text.endswith("requested sequence is 1, but new definition must be sequence 2")
 
-    async def test_changes_are_refused(self, client: RawClient) -> None:
-        status, _, text = await self.ask(client, "CommitChaincodeDefinition")
-        assert (status, text) == (
-            500,
-            "failed to invoke backing implementation of 'CommitChaincodeDefinition': "
-            "the embedded ledger takes its chaincode definitions from its configuration",
+    async def test_only_the_configurations_own_definition_can_be_committed(self, client: RawClient) -> None:
+        args = lifecycle_pb2.CommitChaincodeDefinitionArgs
+        for other in (
+            args(name="basic", version="1.1", sequence=1),
+            args(name="basic", version="1.0", sequence=2),
+            args(name="basic", version="1.0", sequence=1, init_required=True),
+            args(name="basic", version="1.0", sequence=1, validation_parameter=b"x"),
+        ):
+            status, _, text = await self.ask(client, "CommitChaincodeDefinition", other)
+            assert status == 500
+            assert text.endswith("which has another one of basic: version 1.0, sequence 1")
+        status, _, _ = await self.ask(
+            client, "CommitChaincodeDefinition", args(name="basic", version="1.0", sequence=1)
         )
+        assert status == 200
+        status, _, text = await self.ask(client, "CommitChaincodeDefinition", args(name="nothing"))
+        assert (status, text) == (404, "namespace nothing is not defined")
+
+    async def test_nothing_is_installed_or_approved(self, network: Network) -> None:
+        admin = await network.client(user=network.user(0, "admin"))
+        status, _, text = await self.ask(admin, "ApproveChaincodeDefinitionForMyOrg")
+        assert status == 500
+        assert text.endswith("the embedded ledger takes its chaincode definitions from its configuration")
 
     async def test_an_unknown_function(self, client: RawClient) -> None:
         assert (await self.ask(client, "Something"))[2] == (

@@ -1,32 +1,33 @@
-"""Preparing a block once for witnesses that share a process: only for the same bytes at the same place."""
+"""Deriving and checking a block once for witnesses that share a process: only for the same bytes at the same place."""
 
 from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from types import SimpleNamespace
-from typing import Any, cast
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from fabric_protos.common import common_pb2
-from tests.node.witness.test_block_check import follow
-from tests.support.anchored_chain import AnchoredChain
+from tests.support.derived_chain import committed
 
+from shirushi_core.fabric.committed import CommittedBlock
 from shirushi_node.witness import preparing
-from shirushi_node.witness.block_check import ChainState
-from shirushi_node.witness.derivation import derive
-from shirushi_node.witness.errors import BlockCheckError
-from shirushi_node.witness.preparing import SharedPreparing, prepare_block
+from shirushi_node.witness.block_check import Configuration
+from shirushi_node.witness.errors import UnknownRulesError
+from shirushi_node.witness.preparing import SharedPreparing
+from shirushi_node.witness.records import Place
+from shirushi_node.witness.rules import Rules
+
+PLACE = Place(1, bytes(32), bytes(32), 0, Rules())
+CONFIGURATION = Configuration(b"c", None)
 
 
-def at(number: int, header_hash: bytes = b"h", commit_hash: bytes = b"c") -> ChainState:
-    state = SimpleNamespace(next_number=number, header_hash=header_hash, commit_hash=commit_hash)
-    return cast(ChainState, state)
-
-
-def a_block(content: bytes = b"x", metadata: bytes = b"") -> common_pb2.Block:
-    return common_pb2.Block(
-        data=common_pb2.BlockData(data=[content]), metadata=common_pb2.BlockMetadata(metadata=[metadata])
+def a_block(content: bytes = b"x", metadata: bytes = b"") -> CommittedBlock:
+    return committed(
+        common_pb2.Block(
+            data=common_pb2.BlockData(data=[content]), metadata=common_pb2.BlockMetadata(metadata=[metadata])
+        )
     )
 
 
@@ -34,14 +35,14 @@ class Work:
     """Stands for the work, and counts it."""
 
     def __init__(self) -> None:
-        self.done: list[tuple[int, bytes]] = []
+        self.done = 0
         self.hold = threading.Event()
         self.hold.set()
         self.error: BaseException | None = None
 
-    def __call__(self, chain: ChainState, block: common_pb2.Block) -> Any:
+    def __call__(self, *_: object) -> Any:
         self.hold.wait(10)
-        self.done.append((chain.next_number, block.SerializeToString()))
+        self.done += 1
         if self.error is not None:
             raise self.error
         return object()
@@ -50,7 +51,8 @@ class Work:
 @pytest.fixture
 def work(monkeypatch: pytest.MonkeyPatch) -> Work:
     work = Work()
-    monkeypatch.setattr(preparing, "prepare_block", work)
+    monkeypatch.setattr(preparing, "derive_at", work)
+    monkeypatch.setattr(preparing, "check_block", work)
     return work
 
 
@@ -58,52 +60,61 @@ def test_five_threads_with_the_same_block_make_one_do_the_work(work: Work) -> No
     shared = SharedPreparing()
     work.hold.clear()
     with ThreadPoolExecutor(5) as pool:
-        asked = [pool.submit(shared, at(1), a_block()) for _ in range(5)]
+        asked = [pool.submit(shared.derive, a_block(), "l", PLACE) for _ in range(5)]
         work.hold.set()
         assert len({id(each.result(10)) for each in asked}) == 1
-    assert len(work.done) == 1
+    assert work.done == 1
 
 
 @pytest.mark.parametrize(
-    ("chain", "block"),
+    ("place", "block"),
     [
-        (at(2), a_block()),
-        (at(1, header_hash=b"other"), a_block()),
-        (at(1, commit_hash=b"other"), a_block()),
-        (at(1), a_block(b"other")),
-        (at(1), a_block(metadata=b"other")),
+        (replace(PLACE, next_block=2), a_block()),
+        (replace(PLACE, rules=Rules(2, "2.0")), a_block()),
+        (PLACE, a_block(b"other")),
+        (PLACE, a_block(metadata=b"other")),
     ],
 )
 def test_another_place_or_other_bytes_are_work_of_their_own(
-    work: Work, chain: ChainState, block: common_pb2.Block
+    work: Work, place: Place, block: CommittedBlock
 ) -> None:
     shared = SharedPreparing()
-    assert shared(at(1), a_block()) is not shared(chain, block)
-    assert len(work.done) == 2
+    assert shared.derive(a_block(), "l", PLACE) is not shared.derive(block, "l", place)
+    assert work.done == 2
 
 
-def test_what_does_not_hold_is_refused_to_all(work: Work) -> None:
+@pytest.mark.parametrize(
+    ("place", "configuration"),
+    [
+        (replace(PLACE, header_hash=b"o" * 32), CONFIGURATION),
+        (replace(PLACE, commit_hash=b"o" * 32), CONFIGURATION),
+        (PLACE, Configuration(b"other", None)),
+    ],
+)
+def test_a_check_after_another_block_or_by_another_configuration_is_work_of_its_own(
+    work: Work, place: Place, configuration: Configuration
+) -> None:
     shared = SharedPreparing()
-    work.error = BlockCheckError("no")
+    first = shared.check(a_block(), PLACE, CONFIGURATION)
+    assert first is shared.check(a_block(), PLACE, CONFIGURATION)
+    assert first is not shared.check(a_block(), place, configuration)
+    assert work.done == 2
+
+
+def test_what_fails_is_tried_again_by_the_next(work: Work) -> None:
+    shared = SharedPreparing()
+    work.error = UnknownRulesError("no")
     for _ in range(2):
-        with pytest.raises(BlockCheckError):
-            shared(at(1), a_block())
-    assert len(work.done) == 1
+        with pytest.raises(UnknownRulesError):
+            shared.derive(a_block(), "l", PLACE)
+    work.error = None
+    shared.derive(a_block(), "l", PLACE)
+    assert work.done == 3
 
 
 def test_only_the_newest_blocks_are_remembered(work: Work) -> None:
     shared = SharedPreparing()
     for number in range(preparing.KEPT + 1):
-        shared(at(number), a_block())
-    shared(at(0), a_block())
-    assert len(work.done) == preparing.KEPT + 2
-
-
-def test_what_is_kept_of_a_block_until_it_is_committed_is_what_it_adds_and_not_its_transactions(
-    issued: AnchoredChain,
-) -> None:
-    before, checked = follow(issued.blocks)[-2:]
-    prepared = prepare_block(before.after, issued.block(checked.number))
-    assert checked.transactions
-    assert prepared.checked.transactions == ()
-    assert (prepared.checked.after, prepared.derived) == (checked.after, derive(checked))
+        shared.derive(a_block(), "l", replace(PLACE, next_block=number))
+    shared.derive(a_block(), "l", replace(PLACE, next_block=0))
+    assert work.done == preparing.KEPT + 2

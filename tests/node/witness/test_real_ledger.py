@@ -11,6 +11,7 @@ from tests.support.live_consortium import LiveConsortium
 from tests.support.witnesses import TLS, TLS_ROOT, cosigner_key, free_port, http, keys_of, signs, until
 
 from shirushi_core.proofs.checkpoint import origin_of
+from shirushi_core.proofs.issuer_standing import verify_standing
 from shirushi_core.proofs.log_evidence import (
     verify_certificate_statuses,
     verify_logged,
@@ -98,6 +99,11 @@ async def test_what_is_issued_and_revoked_is_proved_by_every_witness_under_one_h
             assert issuer is not None
             verify_logged(anchor, inclusion, answer.head.checkpoint)
             verify_registered(issuer, answer.head.checkpoint)
+            root = verify_status_entry(answer.status_entry, answer.head.checkpoint)
+            assert answer.status_entry.entry.time == anchor.anchored_at, (
+                "the ledger is by version 2 of the rules"
+            )
+            assert verify_standing(answer.standings[0], root, anchor.statement.issuer) == issuer.record
 
         await run("revoke", file, "--reason", "issued_in_error", data=live.root)
         height = await asyncio.to_thread(live.settle)

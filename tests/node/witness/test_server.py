@@ -205,15 +205,27 @@ async def test_a_body_that_is_no_request_is_refused(client: Client, body: bytes)
 
 
 async def test_more_than_may_be_asked_is_refused(client: Client) -> None:
-    body = ProofsRequest(batches=(bytes(32),) * (MAX_ASKED + 1)).to_bytes()
+    body = ProofsRequest(batches=_numbered(MAX_ASKED + 1)).to_bytes()
     assert await client.refused(400, "POST", "/proofs", body) == "invalid_request"
     assert await client.refused(413, "POST", "/proofs", bytes(600 * 1024)) == "too_large"
 
 
+async def test_what_is_asked_for_twice_is_refused(client: Client) -> None:
+    body = ProofsRequest(batches=_numbered(2)).to_bytes().replace(b"01", b"00")
+    assert await client.refused(400, "POST", "/proofs", body) == "invalid_request"
+
+
+def _numbered(count: int) -> tuple[bytes, ...]:
+    return tuple(number.to_bytes(32, "big") for number in range(count))
+
+
 async def test_as_much_as_may_be_asked_is_answered(client: Client, issued: AnchoredChain) -> None:
-    batch, commitment = issued.city.statement(3).batch_id, issued.city.commitments(3)[0]
+    batch = issued.city.statement(3).batch_id
     answer = await client.proofs(
-        ProofsRequest(batches=(batch,) * MAX_ASKED, statuses=((batch, commitment),) * MAX_ASKED)
+        ProofsRequest(
+            batches=_numbered(MAX_ASKED),
+            statuses=tuple((batch, commitment) for commitment in _numbered(MAX_ASKED)),
+        )
     )
     assert (len(answer.batches), len(answer.statuses)) == (MAX_ASKED, MAX_ASKED)
 
@@ -303,6 +315,12 @@ async def test_partial_tiles_of_every_earlier_size_are_served(client: Client) ->
 async def test_health_says_what_it_knows(client: Client, issued: AnchoredChain) -> None:
     found = await client.json("/health")
     assert found | {"last_cosigned": 0} == {
+        "alarms": {},
+        "newest_alarm": None,
+        "rules": 1,
+        "ticking": None,
+        "time": None,
+        "trouble": None,
         "block": 7,
         "disagreeing": [],
         "last_cosigned": 0,

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from fabric_protos.common import common_pb2
 from tests.support.anchored_chain import AnchoredChain
 from tests.support.witnesses import (
     MEMBERS,
@@ -284,44 +283,6 @@ async def test_nothing_is_signed_before_enough_others_have_answered(
         assert all(each.status().last_cosigned is None for each in services)
         async with witnesses.running("org4") as last:
             await signing(*services, *last, block=issued.store.height)
-
-
-async def test_a_block_that_does_not_hold_stops_the_witness_and_says_which(
-    witnesses: Witnesses, issued: AnchoredChain, peer: ChainPeer
-) -> None:
-    block = issued.block(5)
-    block.metadata.metadata[common_pb2.TRANSACTIONS_FILTER] = bytes((11,))
-    peer.store.spoilt[5] = block.SerializeToString()
-    service = alone(witnesses)
-    await service.start()
-    try:
-        await until(
-            lambda: "block 5 of the peer is not taken" in (service.status().refusing or ""), "stopping"
-        )
-        assert (service.status().block, service.status().last_cosigned) == (5, None)
-        async with http() as session, session.get(f"https://{service.address}/health") as response:
-            assert response.status == 503
-            assert "block 5" in (await response.json())["refusing"]
-    finally:
-        await service.stop()
-
-
-async def test_a_batch_anchored_twice_stops_the_witness_after_the_block_before(
-    witnesses: Witnesses, issued: AnchoredChain
-) -> None:
-    await issued.issue(5)
-    state = dict(issued.contract.state)
-    for key in [key for key in state if key.startswith(("batch/", "issued/"))]:
-        del issued.contract.state[key]
-    await issued.issue(6)
-    await issued.issue(3)
-    service = alone(witnesses)
-    await service.start()
-    try:
-        await until(lambda: "a second time" in (service.status().refusing or ""), "stopping")
-        assert service.status().block == issued.store.height - 1
-    finally:
-        await service.stop()
 
 
 async def test_a_second_process_on_the_same_folder_is_refused(witnesses: Witnesses) -> None:

@@ -20,6 +20,7 @@ from shirushi_core.fabric.policy import (
     endorsement_layouts,
     signature_policy,
 )
+from shirushi_node.ledger.definitions import find_definition
 from shirushi_node.ledger.ledger import Channel
 from shirushi_node.ledger.members import Members
 
@@ -117,7 +118,7 @@ class Planner:
 
     def _chaincode_policy(self, name: str) -> Policy:
         config = self._channel.config
-        definition = self._channel.definitions.get(name)
+        definition = find_definition(name, self._channel.definitions)
         if definition is None:
             raise PlanError(
                 "no combination of peers can be derived which satisfy the endorsement policy: "

@@ -1,7 +1,8 @@
-"""_lifecycle: queries on chaincode definitions.
+"""_lifecycle: queries on chaincode definitions, and noting them on the chain.
 
-The embedded ledger takes its definitions from its configuration, agreed for all members; nothing is installed,
-approved or committed through it. Its queries answer as those of a Fabric peer on which every organisation approved.
+The embedded ledger takes its definitions from its configuration, agreed for all members; nothing is installed or approved through it.
+Its queries answer as those of a Fabric peer on which every organisation approved. CommitChaincodeDefinition takes what the
+configuration says, and no other definition, and writes what Fabric writes: so whoever reads blocks sees which one holds from when.
 Source: core/chaincode/lifecycle/{scc,lifecycle}.go, core/dispatcher/dispatcher.go.
 """
 
@@ -17,6 +18,7 @@ from google.protobuf.message import DecodeError, Message
 
 from shirushi_core.errors import ShirushiError
 from shirushi_core.fabric.chaincode import Response
+from shirushi_core.fabric.lifecycle import Definition, read_sequence, state_keys, state_values
 from shirushi_core.fabric.msp import Role
 from shirushi_core.fabric.proposal import INVALID_MESSAGE
 from shirushi_node.ledger.access import WRITERS, AccessDeniedError, check_identity, check_local
@@ -29,6 +31,8 @@ from shirushi_node.ledger.system import failure, success
 _DEFAULT_POLICY = policy_pb2.ApplicationPolicy(
     channel_config_policy_reference="/Channel/Application/Endorsement"
 ).SerializeToString()
+
+ALREADY_COMMITTED = "the chain has a definition of sequence"
 
 _FOR_ADMINS = frozenset(
     {
@@ -102,7 +106,7 @@ class LifecycleChaincode:
         except AccessDeniedError as error:
             return failure(f"Failed to authorize invocation due to failed ACL check: {error}")
         try:
-            return success(self._answer(function, args[1]))
+            return success(self._answer(invocation, function, args[1]))
         except _LifecycleError as error:
             if error.status == 404:
                 return Response(404, str(error))
@@ -119,7 +123,45 @@ class LifecycleChaincode:
         else:
             raise AccessDeniedError(f"Unmapped policy for _lifecycle/{function}")
 
-    def _answer(self, function: str, argument: bytes) -> bytes:
+    def _commit(self, invocation: Invocation, argument: bytes) -> bytes:
+        """Write a definition to the chain's state, if it is the configuration's and newer than the one there."""
+        try:
+            asked = lifecycle_pb2.CommitChaincodeDefinitionArgs.FromString(argument)
+        except DecodeError:
+            raise _LifecycleError(
+                f"could not decode input arg for *lifecycle.Invocation.CommitChaincodeDefinition: {INVALID_MESSAGE}",
+                500,
+            ) from None
+        configured = self._find(asked.name)
+        if _asked_parameters(asked) != _parameters(configured) or asked.collections.config:
+            raise _LifecycleError(
+                "the embedded ledger takes its chaincode definitions from its configuration, which has another one "
+                f"of {asked.name}: version {configured.version}, sequence {configured.sequence}",
+                500,
+            )
+        simulator = invocation.transaction.simulator
+        if simulator is None:
+            raise _LifecycleError("a definition is committed on a channel", 500)
+        _, sequence_key, *_ = state_keys(asked.name)
+        present = read_sequence(simulator.get_state(self.name, sequence_key))
+        if asked.sequence <= present:
+            raise _LifecycleError(
+                f"{ALREADY_COMMITTED} {present} of {asked.name}: new content takes a later one", 500
+            )
+        wanted = Definition(
+            asked.name,
+            configured.version,
+            configured.sequence,
+            _parameters(configured)["validation_parameter"],
+        )
+        for key, value in state_values(wanted, init_required=configured.init_required).items():
+            if simulator.get_state(self.name, key) != value:
+                simulator.put_state(self.name, key, value)
+        return bytes(lifecycle_pb2.CommitChaincodeDefinitionResult().SerializeToString())
+
+    def _answer(self, invocation: Invocation, function: str, argument: bytes) -> bytes:
+        if function == "CommitChaincodeDefinition":
+            return self._commit(invocation, argument)
         if function not in self._queries:
             raise _LifecycleError(
                 "the embedded ledger takes its chaincode definitions from its configuration", 500
@@ -204,6 +246,18 @@ def _parameters(definition: ChaincodeDefinition) -> dict[str, Any]:
         "validation_plugin": "vscc",
         "validation_parameter": definition.endorsement_policy or _DEFAULT_POLICY,
         "init_required": definition.init_required,
+    }
+
+
+def _asked_parameters(asked: Any) -> dict[str, Any]:
+    """Return what is asked for, with Fabric's defaults for what is left out."""
+    return {
+        "sequence": asked.sequence,
+        "version": asked.version,
+        "endorsement_plugin": asked.endorsement_plugin or "escc",
+        "validation_plugin": asked.validation_plugin or "vscc",
+        "validation_parameter": asked.validation_parameter or _DEFAULT_POLICY,
+        "init_required": asked.init_required,
     }
 
 
