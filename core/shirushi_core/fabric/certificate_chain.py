@@ -109,6 +109,11 @@ class Authorities:
         inner: set[Certificate] = set()
         for authority in self._all:
             chain = self._chain_of_authority(authority)
+            if authority.is_root and not _is_own_issuer(authority.certificate):
+                raise InvalidInputError(
+                    f"the CA certificate {authority.name} is not valid: failed to traverse certificate verification chain: "
+                    "a root that signed itself was expected"
+                )
             if not authority.is_root:
                 inner.update(above.certificate for above in chain[1:])
         self._inner = frozenset(inner)
@@ -358,6 +363,12 @@ def _policies_allow(leaf: Certificate, chain: Chain) -> bool:
         ):
             needed = min(needed, each.explicit_policy)
     return not chain or max(0, needed - 1) > 0 or valid is None or bool(valid)
+
+
+def _is_own_issuer(certificate: Certificate) -> bool:
+    """Say whether a root may be one: Fabric brings ECDSA signatures to low-S, and asks by whom they are (sanitizeCert)."""
+    is_ecdsa = certificate.signature_algorithm.oid in _ECDSA | _ECDSA_SHA1
+    return not is_ecdsa or _signed(certificate, certificate)
 
 
 def _looks_like_host(certificate: Certificate) -> bool:

@@ -43,18 +43,24 @@ _ORDERED = (
 )
 
 
-def check_group(group: configtx_pb2.ConfigGroup) -> None:
+def check_group(group: configtx_pb2.ConfigGroup, before: configtx_pb2.ConfigGroup | None = None) -> None:
     """Refuse a configuration that BFT orderers would refuse, or would halt with; raises InvalidInputError.
 
-    Expiry is not looked at, for this knows no clock.
+    What a member has in the configuration `before` and cannot be read here is left to that member: it does not keep others from
+    changing theirs. Expiry is not looked at, for this knows no clock.
     """
     config = read_config("", configtx_pb2.Config(channel_group=group))
+    old = {} if before is None else read_config("", configtx_pb2.Config(channel_group=before)).unreadable
+    for place, problem in config.unreadable.items():
+        if old.get(place) != problem:
+            raise InvalidInputError(problem)
     if config.consensus_type != "BFT":
         raise InvalidInputError(f"the consensus type is {config.consensus_type!r}; expected BFT")
     consenters = read_consenters(group)
     _check_distinct(consenters)
     for consenter in consenters:
-        _check_consenter(consenter, config)
+        if consenter.msp_id not in config.msps.unreadable:
+            _check_consenter(consenter, config)
     if not has_quorum_policy(group):
         raise InvalidInputError(
             "the BlockValidation policy is not the quorum of the consenters, which BFT orderers require"

@@ -259,8 +259,10 @@ class Msp:
 class MspManager:
     """The MSPs of a channel."""
 
-    def __init__(self, msps: Iterable[Msp]) -> None:
+    def __init__(self, msps: Iterable[Msp], unreadable: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Take MSPs, and those that the channel has and we cannot read: MSP id → why."""
         self._msps = MappingProxyType({msp.msp_id: msp for msp in msps})
+        self.unreadable = MappingProxyType(dict(unreadable))
         self._accept = lru_cache(maxsize=CACHED_IDENTITIES)(self._accept_anew)
 
     @property
@@ -287,6 +289,11 @@ class MspManager:
     def _accept_anew(self, serialized: bytes) -> ValidIdentity:
         identity = Identity.from_serialized(serialized)
         msp = self._msps.get(identity.msp_id)
+        if identity.msp_id in self.unreadable:
+            raise IdentityError(
+                f"MSP {identity.msp_id} cannot be read here: {self.unreadable[identity.msp_id]}; its member has to change "
+                "its part of the channel's configuration"
+            )
         if msp is None:
             raise IdentityError(f"MSP {identity.msp_id} is not defined on channel")
         return msp.accept(identity)
