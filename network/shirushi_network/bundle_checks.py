@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from shirushi_core.errors import InvalidInputError
+from shirushi_core.fabric.certificate import Certificate, read_certificate
 from shirushi_core.fabric.certificate_chain import Authorities, Authority, ChainError
 from shirushi_core.fabric.genesis import MemberBundle, msp_config
 from shirushi_core.fabric.identity import Identity
@@ -130,11 +131,12 @@ def check_tls(
     """Check a TLS certificate: from the member's TLS CA, for `host`, for servers and clients; raises BundleError."""
     try:
         certificate = load_certificate(certificate_pem)
+        read = read_certificate(certificate_pem)
         tls = Authorities(material.tls_ca_certificates, material.tls_intermediate_certificates)
-        tls.issuer_chain(certificate)
+        tls.issuer_chain(read)
     except (InvalidInputError, ChainError) as error:
         raise _defect(member, f"the {what} is not from its TLS CA: {error}") from None
-    _check_period(member, certificate, what, now)
+    _check_period(member, read, what, now)
     names = _hosts(certificate)
     if not any(_names(each, host) for each in names):
         raise _defect(
@@ -151,8 +153,8 @@ def _defect(member: Member, text: str) -> BundleError:
     )
 
 
-def _check_period(member: Member, certificate: x509.Certificate, what: str, now: datetime) -> None:
-    begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+def _check_period(member: Member, certificate: Certificate, what: str, now: datetime) -> None:
+    begin, end = certificate.not_before, certificate.not_after
     if end < now:
         raise _defect(member, f"the {what} expired at {end.isoformat()}, before {now.isoformat()}")
     if begin > now:

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from shirushi_core.fabric.certificate import parse_certificate
 from shirushi_core.fabric.certificate_chain import low_s_der
 from shirushi_core.fabric.msp import Role
 
@@ -142,7 +143,9 @@ def _builder(
 
 def _signed(builder: x509.CertificateBuilder, key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
     certificate = builder.sign(key, hashes.SHA256())
-    return x509.load_der_x509_certificate(low_s_der(certificate, key.public_key()))
+    return x509.load_der_x509_certificate(
+        low_s_der(parse_certificate(certificate.public_bytes(Encoding.DER)), key.public_key())
+    )
 
 
 def _name(organisation: str, common_name: str, role: Role | None = None) -> x509.Name:

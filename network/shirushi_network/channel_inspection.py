@@ -59,8 +59,10 @@ def _named(section: Section, members: Mapping[str, Member]) -> Section:
 
 
 def _unfit(config: ChannelConfig) -> Iterator[str]:
+    for place, problem in config.unreadable.items():
+        yield f"the {place} cannot be read here, which costs that member alone: {problem}"
     try:
-        check_group(config.config.channel_group)
+        check_group(config.config.channel_group, config.config.channel_group)
     except InvalidInputError as error:
         yield f"orderers could not run with this configuration: {error}"
 

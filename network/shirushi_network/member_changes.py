@@ -200,6 +200,8 @@ def check_addable(topology: Topology, bundle: PublicBundle) -> None:
 
 def check_same_bundle(config: ChannelConfig, bundle: MemberBundle) -> None:
     """Check that a member of the channel is there with a bundle's CAs; raises InvalidInputError."""
+    if bundle.msp_id in config.msps.unreadable:
+        raise InvalidInputError(config.msps.unreadable[bundle.msp_id])
     msp = config.msps.msps[bundle.msp_id]
     roots = {*msp.root_certificates, *msp.tls_root_certificates}
     if not {*bundle.ca_certificates, *bundle.tls_ca_certificates} <= roots:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from shirushi_client.whole_files import sync_folder
-from shirushi_core.fabric.signing import MAX_PEM_BYTES
+from shirushi_core.fabric.pem import MAX_PEM_BYTES
 from shirushi_network.errors import ConsortiumError
 
 

@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from shirushi_core.errors import InvalidInputError
 from shirushi_core.fabric.certificate_chain import MAX_AUTHORITIES
-from shirushi_core.fabric.signing import MAX_PEM_BYTES, load_certificate
+from shirushi_core.fabric.pem import MAX_PEM_BYTES
+from shirushi_core.fabric.signing import load_certificate
 from shirushi_network.member_files import (
     MemberKeysError,
     files_in,

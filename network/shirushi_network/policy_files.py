@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from shirushi_client.trust_policy_file import earlier_version
 from shirushi_core.errors import InvalidInputError
+from shirushi_core.fabric.certificate import parse_certificate
 from shirushi_core.fabric.certificate_chain import Authorities, ChainError
 from shirushi_core.fabric.signing import load_certificate
 from shirushi_core.proofs import es256
@@ -108,17 +109,17 @@ def city_seal(layout: Layout, topology: Topology) -> IssuerSeal | None:
         return None
     material = load_bundle(layout.members, member)
     certificate = load_certificate(first_certificate(path))
-    chain = [certificate]
+    chain = [certificate.public_bytes(Encoding.DER)]
     try:
         authorities = Authorities(material.ca_certificates, material.intermediate_certificates)
-        chain += [authority.certificate for authority in authorities.issuer_chain(certificate)]
+        chain += [above.certificate.der for above in authorities.issuer_chain(parse_certificate(chain[0]))]
     except ChainError:
         pass  # of another PKI: the policy itself names it then, and nothing above it
     return IssuerSeal(
         topology.issuer.id,
         member.name_ja,
         member.name_en,
-        _checked([each.public_bytes(Encoding.DER) for each in chain], path),
+        _checked(chain, path),
     )
 
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from shirushi_client.whole_files import sync_folder
 from shirushi_core.errors import InvalidInputError
-from shirushi_core.fabric.certificate_chain import is_ca
+from shirushi_core.fabric.certificate import parse_certificate
 from shirushi_core.fabric.signing import load_certificate
 from shirushi_network.certificates import KeyPair
 from shirushi_network.expiry import certificates_of
@@ -85,7 +85,7 @@ def revoke(home: Path, certificate_file: Path, *, now: datetime) -> Revocation:
 
 
 def _check_revocable(home: Path, file: Path, certificate: x509.Certificate, ca: KeyPair) -> None:
-    if is_ca(certificate):
+    if parse_certificate(certificate.public_bytes(Encoding.DER)).is_ca:
         raise MemberKeysError(
             f"{file} is a CA: it is taken out of the channel by a configuration update, not by a list"
         )

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from hashlib import sha256
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from cryptography.x509.oid import NameOID
 from fabric_protos.peer.lifecycle import lifecycle_pb2
 from google.protobuf.message import DecodeError
 
@@ -35,13 +31,11 @@ def submitter(stub: Stub) -> Submitter:
     try:
         identity = Identity.from_serialized(stub.creator)
         certificate = identity.certificate
-        key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        units = certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)
-    except (InvalidInputError, UnsupportedAlgorithm, ValueError):
+    except InvalidInputError:
         raise ContractError(
             Code.INVALID_CREATOR, "expected the proposal's creator to be an X.509 identity"
         ) from None
-    return Submitter(identity.msp_id, sha256(key).digest(), frozenset(str(unit.value) for unit in units))
+    return Submitter(identity.msp_id, certificate.key_id, frozenset(certificate.organizational_units))
 
 
 def require_submit_key(stub: Stub, record: IssuerRecord) -> Submitter:

@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError
 
 from shirushi_core.errors import InvalidInputError, ShirushiError
 from shirushi_core.fabric.identity import Identity, SigningIdentity
-from shirushi_core.fabric.signing import SignatureError, certificate_key, verify
+from shirushi_core.fabric.signing import SignatureError, signing_key, verify
 from shirushi_core.fabric.state_updates import varint
 
 METADATA_SLOTS = len(common_pb2.BlockMetadataIndex.keys())
@@ -128,7 +128,7 @@ def verify_block_signatures(
             continue
         identity = Identity(consenter.msp_id, consenter.identity_pem)
         try:
-            key = certificate_key(identity.certificate)
+            key = signing_key(identity.certificate.key)
             verify(key, each.signature, signatures.value + each.identifier_header + header)
         except (InvalidInputError, SignatureError):
             continue

@@ -8,45 +8,72 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 
 from shirushi_core.errors import InvalidInputError, ShirushiError
-from shirushi_core.fabric.signing import PublicKey, certificate_key, load_certificate, low_s
+from shirushi_core.fabric.certificate import (
+    COMMON_NAME,
+    Algorithm,
+    Certificate,
+    CertificateKey,
+    read_certificate,
+)
+from shirushi_core.fabric.certificate_extensions import ANY_POLICY, ANY_USAGE, KEY_CERT_SIGN, SERVER_AUTH
+from shirushi_core.fabric.name_constraints import is_host
+from shirushi_core.fabric.signing import low_s
 
 MAX_AUTHORITIES = 64
-"""Roots and intermediates of one MSP; more are refused rather than searched."""
+"""Roots and intermediates that a member may hand over in its bundle; what is on a channel may have more."""
 
-_MAX_CHAINS = 100
-_UNDERSTOOD = frozenset(
-    {
-        ExtensionOID.KEY_USAGE,
-        ExtensionOID.BASIC_CONSTRAINTS,
-        ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
-        ExtensionOID.EXTENDED_KEY_USAGE,
-        ExtensionOID.SUBJECT_KEY_IDENTIFIER,
-        ExtensionOID.AUTHORITY_KEY_IDENTIFIER,
-        ExtensionOID.CERTIFICATE_POLICIES,
-        ExtensionOID.CRL_DISTRIBUTION_POINTS,
-    }
-)
+MAX_SIGNATURE_CHECKS = 100
+"""Signatures looked at for the chains above one certificate; with more Go gives up, too."""
+
+_ECDSA: dict[str, hashes.HashAlgorithm] = {
+    "1.2.840.10045.4.3.2": hashes.SHA256(),
+    "1.2.840.10045.4.3.3": hashes.SHA384(),
+    "1.2.840.10045.4.3.4": hashes.SHA512(),
+}
+_RSA: dict[str, hashes.HashAlgorithm] = {
+    "1.2.840.113549.1.1.11": hashes.SHA256(),
+    "1.2.840.113549.1.1.12": hashes.SHA384(),
+    "1.2.840.113549.1.1.13": hashes.SHA512(),
+}
+_ECDSA_SHA1: dict[str, hashes.HashAlgorithm] = {"1.2.840.10045.4.1": hashes.SHA1()}  # noqa: S303
+_RSA_SHA1: dict[str, hashes.HashAlgorithm] = {"1.2.840.113549.1.1.5": hashes.SHA1()}  # noqa: S303
+_ED25519 = "1.3.101.112"
+_PSS = "1.2.840.113549.1.1.10"
+_PSS_PARAMETERS: dict[bytes, hashes.HashAlgorithm] = {
+    bytes.fromhex(
+        "3034a00f300d0609608648016503040201 0500a11c301a06092a864886f70d010108300d0609608648016503040201 0500a203020120"
+    ): hashes.SHA256(),
+    bytes.fromhex(
+        "3034a00f300d0609608648016503040202 0500a11c301a06092a864886f70d010108300d0609608648016503040202 0500a203020130"
+    ): hashes.SHA384(),
+    bytes.fromhex(
+        "3034a00f300d0609608648016503040203 0500a11c301a06092a864886f70d010108300d0609608648016503040203 0500a203020140"
+    ): hashes.SHA512(),
+}
+_LEAST_RSA_BITS = 1024
 
 
 class ChainError(ShirushiError):
     """A certificate that does not chain to exactly one root."""
 
 
+class _NoChainError(Exception):
+    """Go's Verify would have failed; the text is what it says."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Authority:
     """A CA certificate that an MSP trusts, as root or as intermediate."""
 
-    certificate: x509.Certificate
-    key: PublicKey
+    certificate: Certificate
+    key: CertificateKey
     subject_key_id: bytes
     is_root: bool
 
@@ -55,13 +82,11 @@ class Authority:
         """The subject, for messages."""
         return self.certificate.subject.rfc4514_string()
 
-    def issued(self, certificate: x509.Certificate) -> bool:
+    def issued(self, certificate: Certificate) -> bool:
         """Say whether this authority signed a certificate under its own name."""
-        try:
-            certificate.verify_directly_issued_by(self.certificate)
-        except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm):
-            return False
-        return True
+        return certificate.issuer.der == self.certificate.subject.der and _signed(
+            self.certificate, certificate
+        )
 
 
 Chain = tuple[Authority, ...]
@@ -73,57 +98,49 @@ class Authorities:
 
     def __init__(self, roots: Iterable[bytes], intermediates: Iterable[bytes]) -> None:
         """Load PEM certificates; raises InvalidInputError for one that is no CA or has no chain to a root."""
-        self._all = tuple(
-            [load_authority(pem, is_root=True) for pem in roots]
-            + [load_authority(pem, is_root=False) for pem in intermediates]
-        )
+        found = [load_authority(pem, is_root=True) for pem in roots]
+        found += [load_authority(pem, is_root=False) for pem in intermediates]
+        distinct: dict[tuple[bytes, bool], Authority] = {}
+        for authority in found:
+            distinct.setdefault((authority.certificate.der, authority.is_root), authority)
+        self._all = tuple(distinct.values())
         if not any(authority.is_root for authority in self._all):
             raise InvalidInputError("expected at least one CA certificate")
-        if len(self._all) > MAX_AUTHORITIES:
-            raise InvalidInputError(
-                f"{len(self._all)} CA certificates; at most {MAX_AUTHORITIES} are supported"
-            )
-        self._chains = {authority: tuple(self._climb(authority, ())) for authority in self._all}
-        inner: set[Authority] = set()
+        inner: set[Certificate] = set()
         for authority in self._all:
+            chain = self._chain_of_authority(authority)
+            if authority.is_root and not _is_own_issuer(authority.certificate):
+                raise InvalidInputError(
+                    f"the CA certificate {authority.name} is not valid: failed to traverse certificate verification chain: "
+                    "a root that signed itself was expected"
+                )
             if not authority.is_root:
-                inner.update(self._chain_of_authority(authority)[1:])
+                inner.update(above.certificate for above in chain[1:])
         self._inner = frozenset(inner)
 
     def __iter__(self) -> Iterator[Authority]:
         return iter(self._all)
 
-    def issuer_chain(self, certificate: x509.Certificate) -> Chain:
+    def issuer_chain(self, certificate: Certificate) -> Chain:
         """Return the one chain above an end-entity certificate, issuer first; raises ChainError.
 
         Validity periods are judged one second into the certificate's own (as Fabric does), never by a clock.
         """
-        check_extensions(certificate)
-        chains = [
-            chain
-            for authority in self._all
-            if authority.certificate.subject == certificate.issuer and authority.issued(certificate)
-            for chain in self._chains[authority]
-            if _holds(certificate, chain)
-        ]
-        if not chains:
-            raise ChainError(
-                "the supplied identity is not valid: x509: certificate signed by unknown authority"
-            )
-        if len(chains) > 1:
-            raise ChainError(f"this MSP only supports a single validation chain, got {len(chains)}")
-        if chains[0][0] in self._inner:
+        chain = self._only_chain(certificate)
+        if not chain:
+            raise ChainError("expected a chain of length at least 2, got 1")
+        if chain[0].certificate in self._inner:
             raise ChainError(
                 "invalid validation chain. Parent certificate should be a leaf of the certification tree "
-                f"[{chains[0][0].name}]"
+                f"[{chain[0].name}]"
             )
-        return chains[0]
+        return chain
 
     def chain_of(self, pem: bytes) -> Chain:
         """Return the chain of one of these authorities, itself first; raises InvalidInputError if it is none."""
-        return self.chain_of_certificate(load_certificate(pem))
+        return self.chain_of_certificate(read_certificate(pem))
 
-    def chain_of_certificate(self, certificate: x509.Certificate) -> Chain:
+    def chain_of_certificate(self, certificate: Certificate) -> Chain:
         """Return the chain of one of these authorities, itself first; raises InvalidInputError if it is none."""
         for authority in self._all:
             if authority.certificate == certificate:
@@ -133,81 +150,135 @@ class Authorities:
         )
 
     def _chain_of_authority(self, authority: Authority) -> Chain:
-        if authority.is_root:
-            return (authority,)
-        chains = [chain for chain in self._chains[authority] if _holds(authority.certificate, chain[1:])]
+        try:
+            return (authority, *self._only_chain(authority.certificate))
+        except ChainError as error:
+            raise InvalidInputError(f"the CA certificate {authority.name} is not valid: {error}") from None
+
+    def _only_chain(self, certificate: Certificate) -> Chain:
+        """Return what stands above a certificate, nothing above a root; raises ChainError."""
+        problem = "the supplied identity is not valid: x509: "
+        try:
+            chains = _Search(self._all, certificate).chains()
+        except _NoChainError as error:
+            raise ChainError(f"{problem}{error}") from None
         if len(chains) != 1:
-            raise InvalidInputError(
-                f"the intermediate CA certificate {authority.name} has {len(chains)} chains to a root; expected one"
-            )
+            raise ChainError(f"this MSP only supports a single validation chain, got {len(chains)}")
+        constrained = any(above.certificate.extensions.constraints for above in chains[0])
+        if constrained and certificate.extensions.names is None and _looks_like_host(certificate):
+            raise ChainError(f"{problem}issuer has name constraints but leaf doesn't have a SAN extension")
         return chains[0]
 
-    def _climb(self, authority: Authority, below: Chain) -> Iterator[Chain]:
-        path = (*below, authority)
-        if authority.is_root:
-            yield path
-            return
-        found = 0
-        for parent in self._all:
-            if parent in path or parent.certificate.subject != authority.certificate.issuer:
+
+class _Search:
+    """Go's Verify of one certificate, one second into its validity: all chains above it that hold."""
+
+    def __init__(self, authorities: tuple[Authority, ...], certificate: Certificate) -> None:
+        self._all = authorities
+        self._leaf = certificate
+        self._moment = _later(certificate.not_before)
+        self._checks = 0
+
+    def chains(self) -> list[Chain]:
+        """Return the chains, each without the certificate itself; raises _NoChainError."""
+        leaf = self._leaf
+        problem = self._problem(leaf, ())
+        if problem:
+            raise _NoChainError(problem)
+        if any(each.is_root and each.certificate == leaf for each in self._all):
+            found: list[Chain] = [()]
+        else:
+            found = list(self._above((leaf,), ()))
+        if not found:
+            raise _NoChainError("certificate signed by unknown authority")
+        held = [chain for chain in found if _policies_allow(leaf, chain)]
+        if not held:
+            raise _NoChainError("no valid chains built")
+        held = [chain for chain in held if _usages_allow(leaf, chain)]
+        if not held:
+            raise _NoChainError("certificate specifies an incompatible key usage")
+        return held
+
+    def _above(self, below: tuple[Certificate, ...], chain: Chain) -> Iterator[Chain]:
+        child = below[-1]
+        for authority in self._all:
+            if authority.certificate.subject.der != child.issuer.der:
                 continue
-            if not parent.issued(authority.certificate):
+            self._checks += 1
+            if self._checks > MAX_SIGNATURE_CHECKS:
+                return
+            above = authority.certificate
+            if any(_same_holder(above, each) for each in below) or not authority.issued(child):
                 continue
-            for chain in self._climb(parent, path):
-                found += 1
-                if found > _MAX_CHAINS:
-                    raise InvalidInputError(
-                        f"the CA certificate {authority.name} has more than {_MAX_CHAINS} chains"
-                    )
-                yield chain
+            if self._problem(above, below, is_intermediate=not authority.is_root):
+                continue
+            if authority.is_root:
+                yield (*chain, authority)
+            else:
+                yield from self._above((*below, above), (*chain, authority))
+
+    def _problem(
+        self, certificate: Certificate, below: tuple[Certificate, ...], *, is_intermediate: bool = False
+    ) -> str | None:
+        """Return why a certificate does not hold above others, None if it does (Certificate.isValid)."""
+        extensions = certificate.extensions
+        if extensions.unhandled_critical:
+            return f"unhandled critical extension {extensions.unhandled_critical}"
+        if not certificate.not_before <= self._moment <= certificate.not_after:
+            return "certificate has expired or is not yet valid"
+        if is_intermediate and not (extensions.has_basic_constraints and extensions.is_ca):
+            return "certificate is not authorized to sign other certificates"
+        length = extensions.path_length
+        if length is not None and len(below) - 1 > length:
+            return "too many intermediates for path length constraint"
+        constraints = extensions.constraints
+        if constraints and any(
+            each.extensions.names and not constraints.allow(each.extensions.names) for each in below
+        ):
+            return "a root or intermediate certificate is not authorized to sign for this name"
+        return None
 
 
 def load_authority(pem: bytes, *, is_root: bool) -> Authority:
-    """Parse a CA certificate and check that it may issue: basicConstraints, keyUsage, SKI; raises InvalidInputError."""
-    certificate = load_certificate(pem)
+    """Read a CA certificate and check that it may issue: basicConstraints, SKI, kind of key; raises InvalidInputError."""
+    certificate = read_certificate(pem)
     name = f"the CA certificate {certificate.subject.rfc4514_string()} (SN: {certificate.serial_number:x})"
-    try:
-        check_extensions(certificate)
-    except ChainError as error:
-        raise InvalidInputError(f"{name} is not valid: {error}") from None
-    extensions = certificate.extensions
-    if not is_ca(certificate):
+    if certificate.key is None:
+        raise InvalidInputError(f"{name}: public key type not recognized; expected ECDSA, Ed25519 or RSA")
+    if not certificate.is_ca:
         raise InvalidInputError(f"{name} did not have the CA attribute")
-    try:
-        usage = extensions.get_extension_for_class(x509.KeyUsage).value
-    except x509.ExtensionNotFound:
-        usage = None
-    if usage is not None and not usage.key_cert_sign:
-        raise InvalidInputError(f"{name} may not sign certificates: its keyUsage has no keyCertSign")
-    try:
-        key_id = extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
-    except x509.ExtensionNotFound:
-        raise InvalidInputError(f"{name} has no Subject Key Identifier extension") from None
-    return Authority(certificate, certificate_key(certificate), key_id, is_root)
+    if certificate.extensions.subject_key_id is None:
+        raise InvalidInputError(f"{name} has no Subject Key Identifier extension")
+    return Authority(certificate, certificate.key, certificate.extensions.subject_key_id, is_root)
 
 
-def is_ca(certificate: x509.Certificate) -> bool:
-    """Say whether basicConstraints make a certificate a CA."""
+def is_signed_by(
+    key: CertificateKey | None,
+    algorithm: Algorithm,
+    signature: bytes,
+    message: bytes,
+    *,
+    allow_sha1: bool = False,
+) -> bool:
+    """Say whether a key signed a message by an algorithm that Go knows; revocation lists may be signed over SHA-1."""
+    oid = algorithm.oid
+    ecdsa, plain = ({**_ECDSA, **_ECDSA_SHA1}, {**_RSA, **_RSA_SHA1}) if allow_sha1 else (_ECDSA, _RSA)
     try:
-        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except x509.ExtensionNotFound:
+        match key:
+            case ed25519.Ed25519PublicKey() if oid == _ED25519 and not algorithm.parameters:
+                key.verify(signature, message)
+            case ec.EllipticCurvePublicKey() if oid in ecdsa:
+                key.verify(signature, message, ec.ECDSA(ecdsa[oid]))
+            case rsa.RSAPublicKey() if key.key_size >= _LEAST_RSA_BITS and oid in plain:
+                key.verify(signature, message, padding.PKCS1v15(), plain[oid])
+            case rsa.RSAPublicKey() if key.key_size >= _LEAST_RSA_BITS and oid == _PSS:
+                digest = _PSS_PARAMETERS[algorithm.parameters]
+                key.verify(signature, message, padding.PSS(padding.MGF1(digest), padding.PSS.AUTO), digest)
+            case _:
+                return False
+    except (InvalidSignature, KeyError, ValueError, UnsupportedAlgorithm):
         return False
-
-
-def check_extensions(certificate: x509.Certificate) -> None:
-    """Refuse a certificate whose extensions cannot be read or judged; raises ChainError.
-
-    Name constraints are refused wherever they stand: Fabric applies them, and skipping them would widen trust.
-    """
-    try:
-        extensions = list(certificate.extensions)
-    except (ValueError, x509.DuplicateExtension) as error:
-        raise ChainError(f"the certificate's extensions cannot be read: {error}") from None
-    for extension in extensions:
-        if extension.oid == ExtensionOID.NAME_CONSTRAINTS or (
-            extension.critical and extension.oid not in _UNDERSTOOD
-        ):
-            raise ChainError(f"x509: unhandled extension {extension.oid.dotted_string}")
+    return True
 
 
 def chain_identifier(chain: Chain) -> bytes:
@@ -219,12 +290,11 @@ def chain_identifier(chain: Chain) -> bytes:
     return digest.digest()
 
 
-def low_s_der(certificate: x509.Certificate, issuer_key: PublicKey) -> bytes:
+def low_s_der(certificate: Certificate, issuer_key: CertificateKey) -> bytes:
     """Return a certificate's DER with its ECDSA signature brought to low-S (msp/cert.go, sanitizeECDSASignedCert)."""
-    der = certificate.public_bytes(Encoding.DER)
+    der, signature = certificate.der, certificate.signature
     if not isinstance(issuer_key, ec.EllipticCurvePublicKey):
         return der
-    signature = certificate.signature
     low = low_s(signature, issuer_key.curve)
     if low == signature:
         return der
@@ -241,28 +311,66 @@ def _der(tag: int, content: bytes) -> bytes:
     return bytes((tag, 0x80 | len(octets))) + octets + content
 
 
-def _holds(certificate: x509.Certificate, chain: Chain) -> bool:
-    """Say whether periods, path lengths and extended key usages allow a certificate below a chain."""
-    moment = certificate.not_valid_before_utc + timedelta(seconds=1)
-    certificates = [certificate, *(authority.certificate for authority in chain)]
-    return all(_in_period(each, moment) and _usage_allows(each) for each in certificates) and all(
-        _path_allows(authority.certificate, depth) for depth, authority in enumerate(chain)
+def _signed(parent: Certificate, child: Certificate) -> bool:
+    """Say whether a certificate may sign another, and did (Certificate.CheckSignatureFrom)."""
+    extensions = parent.extensions
+    if extensions.has_basic_constraints and not extensions.is_ca:
+        return False
+    if parent.version == 3 and not extensions.has_basic_constraints:
+        return False
+    if extensions.key_usage and KEY_CERT_SIGN not in extensions.key_usage:
+        return False
+    return is_signed_by(parent.key, child.signature_algorithm, child.signature, child.signed_part)
+
+
+def _later(moment: datetime) -> datetime:
+    try:
+        return moment + timedelta(seconds=1)
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)
+
+
+def _same_holder(one: Certificate, other: Certificate) -> bool:
+    """Say whether Go takes one certificate for another in a chain: name, key and alternative names (alreadyInChain)."""
+    return (
+        one.subject.der == other.subject.der
+        and one.public_key_info == other.public_key_info
+        and one.extensions.names == other.extensions.names
     )
 
 
-def _in_period(certificate: x509.Certificate, moment: datetime) -> bool:
-    return certificate.not_valid_before_utc <= moment <= certificate.not_valid_after_utc
-
-
-def _usage_allows(certificate: x509.Certificate) -> bool:
+def _usages_allow(leaf: Certificate, chain: Chain) -> bool:
     """Fabric leaves Verify's key usages at their default, so an extended key usage must include serverAuth."""
-    try:
-        usages = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except x509.ExtensionNotFound:
-        return True
-    return ExtendedKeyUsageOID.SERVER_AUTH in usages or ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE in usages
+    usages = [each.extensions.extended_key_usage for each in (leaf, *(above.certificate for above in chain))]
+    if leaf.extensions.extended_key_usage and ANY_USAGE in leaf.extensions.extended_key_usage:
+        usages = usages[1:]
+    return all(not each or SERVER_AUTH in each or ANY_USAGE in each for each in usages)
 
 
-def _path_allows(authority: x509.Certificate, intermediates_below: int) -> bool:
-    limit = authority.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length
-    return limit is None or intermediates_below <= limit
+def _policies_allow(leaf: Certificate, chain: Chain) -> bool:
+    """Say whether policies are there where a certificate of the chain demands them (RFC 5280, 6.1, without mappings)."""
+    certificates = [*[above.certificate.extensions for above in reversed(chain)][1:], leaf.extensions]
+    needed = len(certificates) + 1
+    valid: set[str] | None = None  # None: any
+    for position, each in enumerate(certificates):
+        own = set(each.policies)
+        if ANY_POLICY not in own:
+            valid = own if valid is None else valid & own
+        if position < len(certificates) - 1:
+            needed = max(0, needed - 1)
+        if each.explicit_policy is not None and (
+            each.explicit_policy == 0 or position < len(certificates) - 1
+        ):
+            needed = min(needed, each.explicit_policy)
+    return not chain or max(0, needed - 1) > 0 or valid is None or bool(valid)
+
+
+def _is_own_issuer(certificate: Certificate) -> bool:
+    """Say whether a root may be one: Fabric brings ECDSA signatures to low-S, and asks by whom they are (sanitizeCert)."""
+    is_ecdsa = certificate.signature_algorithm.oid in _ECDSA | _ECDSA_SHA1
+    return not is_ecdsa or _signed(certificate, certificate)
+
+
+def _looks_like_host(certificate: Certificate) -> bool:
+    names = certificate.subject.values(COMMON_NAME)
+    return bool(names) and is_host(names[-1])

@@ -6,8 +6,8 @@ Source: common/channelconfig, common/configtx.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from fabric_protos.common import common_pb2, configtx_pb2, configuration_pb2
@@ -53,6 +53,9 @@ class ChannelConfig:
     consensus_type: str
     batch: BatchParameters
     capabilities: frozenset[str]  # "Channel/V3_0", "Orderer/V2_0", "Application/V2_5"
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+    """What Fabric took and we cannot read, by its place in the configuration, and why: it costs the member whose it is, and nobody
+    else. Identities of such an MSP are refused, such a policy is never satisfied."""
 
 
 def from_config_block(block: common_pb2.Block) -> ChannelConfig:
@@ -104,21 +107,37 @@ def read_config(channel_id: str, config: configtx_pb2.Config) -> ChannelConfig:
     for msp_id, definition in (*application_msps.values(), *orderer_msps.values()):
         if definitions.setdefault(msp_id, definition) != definition:
             raise InvalidInputError(f"Attempted to define two different versions of MSP: {msp_id}")
-    msps = MspManager(Msp.from_config(definition) for definition in definitions.values())
+    msps = _read_msps(definitions)
+    policies = PolicyTree.from_group(root, msps)
     consensus = _value(orderer, "ConsensusType", orderer_pb2.ConsensusType)
     return ChannelConfig(
         channel_id=channel_id,
         sequence=config.sequence,
         config=config,
         msps=msps,
-        policies=PolicyTree.from_group(root, msps),
+        policies=policies,
         application_orgs=tuple(sorted(msp_id for msp_id, _ in application_msps.values())),
         orderer_orgs=tuple(sorted(msp_id for msp_id, _ in orderer_msps.values())),
         consenters=_consenters(orderer),
         consensus_type=consensus.type,
         batch=_batch(orderer),
         capabilities=frozenset(_capabilities(root)),
+        unreadable={
+            **{f"MSP {name}": problem for name, problem in msps.unreadable.items()},
+            **{f"policy {path}": problem for path, problem in policies.unreadable.items()},
+        },
     )
+
+
+def _read_msps(definitions: Mapping[str, bytes]) -> MspManager:
+    """Read the MSPs by id; one that cannot be read is left out, and known by its id."""
+    found, unreadable = [], {}
+    for msp_id, definition in definitions.items():
+        try:
+            found.append(Msp.from_config(definition))
+        except InvalidInputError as error:
+            unreadable[msp_id] = str(error)
+    return MspManager(found, unreadable)
 
 
 def _check_hashing(root: configtx_pb2.ConfigGroup) -> None:
@@ -139,7 +158,7 @@ def _org_msps(group: configtx_pb2.ConfigGroup) -> Iterator[tuple[str, tuple[str,
         try:
             msp_id = msp_config_pb2.FabricMSPConfig.FromString(config.config).name
         except DecodeError:
-            raise InvalidInputError(f"organisation {name}: failed unmarshalling fabric msp config") from None
+            msp_id = name  # nobody can read it; under this name it is said
         yield name, (msp_id, config.SerializeToString(deterministic=True))
 
 

@@ -9,20 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from fabric_protos.common import configtx_pb2, configuration_pb2, policies_pb2
 from fabric_protos.orderer import configuration_pb2 as orderer_pb2
 from fabric_protos.orderer.smartbft import configuration_pb2 as smartbft_pb2
 from google.protobuf.message import DecodeError
 
 from shirushi_core.errors import InvalidInputError
+from shirushi_core.fabric.certificate import Certificate, read_certificate
 from shirushi_core.fabric.certificate_chain import load_authority
 from shirushi_core.fabric.channel_config import ChannelConfig, parse_duration, read_config
 from shirushi_core.fabric.config_groups import encoded, quorum_policy
 from shirushi_core.fabric.identity import Identity
 from shirushi_core.fabric.msp import IdentityError, Msp
-from shirushi_core.fabric.signing import load_certificate
 
 LEAST_BATCH_BYTES = 10 * 1024
 """SmartBFT does not start with batches of fewer bytes than its default RequestMaxBytes."""
@@ -45,18 +43,24 @@ _ORDERED = (
 )
 
 
-def check_group(group: configtx_pb2.ConfigGroup) -> None:
+def check_group(group: configtx_pb2.ConfigGroup, before: configtx_pb2.ConfigGroup | None = None) -> None:
     """Refuse a configuration that BFT orderers would refuse, or would halt with; raises InvalidInputError.
 
-    Expiry is not looked at, for this knows no clock.
+    What a member has in the configuration `before` and cannot be read here is left to that member: it does not keep others from
+    changing theirs. Expiry is not looked at, for this knows no clock.
     """
     config = read_config("", configtx_pb2.Config(channel_group=group))
+    old = {} if before is None else read_config("", configtx_pb2.Config(channel_group=before)).unreadable
+    for place, problem in config.unreadable.items():
+        if old.get(place) != problem:
+            raise InvalidInputError(problem)
     if config.consensus_type != "BFT":
         raise InvalidInputError(f"the consensus type is {config.consensus_type!r}; expected BFT")
     consenters = read_consenters(group)
     _check_distinct(consenters)
     for consenter in consenters:
-        _check_consenter(consenter, config)
+        if consenter.msp_id not in config.msps.unreadable:
+            _check_consenter(consenter, config)
     if not has_quorum_policy(group):
         raise InvalidInputError(
             "the BlockValidation policy is not the quorum of the consenters, which BFT orderers require"
@@ -105,10 +109,9 @@ def _check_distinct(consenters: Sequence[configuration_pb2.Consenter]) -> None:
 
 def _public_key(consenter: configuration_pb2.Consenter) -> str:
     try:
-        key = load_certificate(consenter.identity).public_key()
+        return read_certificate(consenter.identity).public_key_info.hex()
     except InvalidInputError as error:
         raise InvalidInputError(f"{_named(consenter)}: the identity certificate: {error}") from None
-    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo).hex()
 
 
 def _check_consenter(consenter: configuration_pb2.Consenter, config: ChannelConfig) -> None:
@@ -124,7 +127,7 @@ def _check_consenter(consenter: configuration_pb2.Consenter, config: ChannelConf
         ) from None
     for use, pem in (("server", consenter.server_tls_cert), ("client", consenter.client_tls_cert)):
         try:
-            issued = _from_tls_authority(msp, load_certificate(pem))
+            issued = _from_tls_authority(msp, read_certificate(pem))
         except InvalidInputError as error:
             raise InvalidInputError(f"{name}: the TLS {use} certificate: {error}") from None
         if not issued:
@@ -133,7 +136,7 @@ def _check_consenter(consenter: configuration_pb2.Consenter, config: ChannelConf
             )
 
 
-def _from_tls_authority(msp: Msp, certificate: x509.Certificate) -> bool:
+def _from_tls_authority(msp: Msp, certificate: Certificate) -> bool:
     """Say whether one of an MSP's TLS CAs issued a certificate; orderers take intermediates as roots too."""
     authorities = (*msp.tls_root_certificates, *msp.tls_intermediate_certificates)
     return any(load_authority(pem, is_root=True).issued(certificate) for pem in authorities)

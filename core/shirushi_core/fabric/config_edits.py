@@ -13,6 +13,7 @@ from typing import TypeAlias
 from fabric_protos.common import configtx_pb2, configuration_pb2
 from fabric_protos.msp import msp_config_pb2
 from fabric_protos.peer import configuration_pb2 as peer_pb2
+from google.protobuf.message import DecodeError
 
 from shirushi_core.errors import InvalidInputError
 from shirushi_core.fabric.channel_config import BatchParameters, read_config
@@ -51,7 +52,7 @@ def add_member(group: Group, bundle: MemberBundle, *, ids_used_up_to: int = 0) -
     edited.groups["Application"].groups[bundle.msp_id].CopyFrom(application_organisation(bundle))
     if bundle.orderer is not None:
         _add_orderer(edited, bundle, bundle.orderer, ids_used_up_to)
-    return _checked(edited)
+    return _checked(edited, group)
 
 
 def add_orderer(group: Group, bundle: MemberBundle, *, ids_used_up_to: int = 0) -> Group:
@@ -71,7 +72,7 @@ def add_orderer(group: Group, bundle: MemberBundle, *, ids_used_up_to: int = 0) 
     _add_orderer(edited, bundle, bundle.orderer, ids_used_up_to)
     organisation = edited.groups["Orderer"].groups[bundle.msp_id]
     organisation.values["MSP"].value = members[0].values["MSP"].value
-    return _checked(edited)
+    return _checked(edited, group)
 
 
 def remove_member(group: Group, msp_id: str) -> Group:
@@ -128,7 +129,7 @@ def renew_member(group: Group, bundle: MemberBundle, *, keep_old: bool = True) -
         _set_anchor(organisation, bundle)
     if bundle.orderer is not None and any(_organisations(edited, bundle.msp_id, ("Orderer",))):
         _renew_orderer(edited, bundle.msp_id, bundle.orderer)
-    return _checked(edited)
+    return _checked(edited, group)
 
 
 def set_revocation_lists(group: Group, msp_id: str, lists: Sequence[bytes]) -> Group:
@@ -175,7 +176,7 @@ def set_batch(group: Group, batch: BatchParameters) -> Group:
     """
     edited = _copy(group)
     set_batch_values(edited.groups["Orderer"], batch)
-    return _checked(edited)
+    return _checked(edited, group)
 
 
 def highest_consenter_id(group: Group) -> int:
@@ -208,7 +209,7 @@ def _removed(group: Group, msp_id: str, levels: Sequence[str]) -> Group:
     kept = [each for each in consenters if each.msp_id != msp_id]
     if kept != consenters:
         set_consenters(edited.groups["Orderer"], kept)
-    return _checked(edited)
+    return _checked(edited, group)
 
 
 def _with_msp(group: Group, msp_id: str, change: Callable[[msp_config_pb2.FabricMSPConfig], None]) -> Group:
@@ -219,7 +220,7 @@ def _with_msp(group: Group, msp_id: str, change: Callable[[msp_config_pb2.Fabric
         raise InvalidInputError(f"{msp_id} is no member of this channel")
     for organisation in organisations:
         _change_msp(organisation, change)
-    return _checked(edited)
+    return _checked(edited, group)
 
 
 def _change_msp(organisation: Group, change: Callable[[msp_config_pb2.FabricMSPConfig], None]) -> None:
@@ -276,7 +277,7 @@ def _with_consenter(
     consenters = read_consenters(edited)
     change(_only_consenter(consenters, msp_id))
     set_consenters(edited.groups["Orderer"], consenters)
-    return _checked(edited)
+    return _checked(edited, group)
 
 
 def _only_consenter(
@@ -296,9 +297,13 @@ def _organisations(group: Group, msp_id: str, levels: Sequence[str]) -> Iterator
                 yield groups[name]
 
 
-def _msp_id(organisation: Group) -> str:
-    outer = msp_config_pb2.MSPConfig.FromString(organisation.values["MSP"].value)
-    return str(msp_config_pb2.FabricMSPConfig.FromString(outer.config).name)
+def _msp_id(organisation: Group) -> str | None:
+    """Return an organisation's MSP id, None if its MSP cannot be read: it is somebody else's then."""
+    try:
+        outer = msp_config_pb2.MSPConfig.FromString(organisation.values["MSP"].value)
+        return str(msp_config_pb2.FabricMSPConfig.FromString(outer.config).name)
+    except DecodeError:
+        return None
 
 
 def _check_names_and_keys(msp_id: str, authorities: Sequence[bytes]) -> None:
@@ -322,6 +327,6 @@ def _copy(group: Group) -> Group:
     return copied
 
 
-def _checked(edited: Group) -> Group:
-    check_group(edited)
+def _checked(edited: Group, before: Group) -> Group:
+    check_group(edited, before)
     return edited

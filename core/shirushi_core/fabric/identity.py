@@ -6,17 +6,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 
-from cryptography import x509
 from fabric_protos.msp import identities_pb2
 from google.protobuf.message import DecodeError
 
 from shirushi_core.errors import InvalidInputError
-from shirushi_core.fabric.signing import PrivateKey, load_certificate, sign
+from shirushi_core.fabric.certificate import Certificate, read_certificate
+from shirushi_core.fabric.signing import PrivateKey, sign
 
 CACHED_CERTIFICATES = 1024
 """Parsed certificates kept: more than the clients and members a channel sees at one time."""
 
-_parsed_certificate = lru_cache(maxsize=CACHED_CERTIFICATES)(load_certificate)
+_parsed_certificate = lru_cache(maxsize=CACHED_CERTIFICATES)(read_certificate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,8 @@ class Identity:
         return bytes(message.SerializeToString())
 
     @property
-    def certificate(self) -> x509.Certificate:
-        """The parsed certificate (cached per PEM bytes); raises InvalidInputError."""
+    def certificate(self) -> Certificate:
+        """The certificate as Fabric reads it (cached per PEM bytes); raises InvalidInputError."""
         return _parsed_certificate(self.certificate_pem)
 
     @classmethod
@@ -57,7 +57,7 @@ def expires_at(serialized: bytes) -> datetime | None:
     Source: common/crypto/expiration.go (ExpiresAt).
     """
     try:
-        return Identity.from_serialized(serialized).certificate.not_valid_after_utc
+        return Identity.from_serialized(serialized).certificate.not_after
     except InvalidInputError:
         return None
 

@@ -12,23 +12,16 @@ from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
 
-from cryptography import x509
-from cryptography.x509.oid import NameOID
 from fabric_protos.msp import msp_config_pb2
 from google.protobuf.message import DecodeError
 
 from shirushi_core.errors import InvalidInputError, ShirushiError
-from shirushi_core.fabric.certificate_chain import (
-    Authorities,
-    ChainError,
-    chain_identifier,
-    is_ca,
-    load_authority,
-)
+from shirushi_core.fabric.certificate import Certificate, read_certificate
+from shirushi_core.fabric.certificate_chain import Authorities, ChainError, chain_identifier
 from shirushi_core.fabric.identity import Identity
 from shirushi_core.fabric.principal import Role, ValidIdentity, parse_principal
-from shirushi_core.fabric.revocation import revoked_serials
-from shirushi_core.fabric.signing import certificate_key, load_certificate
+from shirushi_core.fabric.revocation import RevocationLists, RevokedError
+from shirushi_core.fabric.signing import signing_key
 
 __all__ = [
     "ExpiredIdentityError",
@@ -122,16 +115,12 @@ class Msp:
         self._check_hashes(config)
         self._authorities = Authorities(config.root_certs, config.intermediate_certs)
         self.root_certificates = tuple(config.root_certs)
-        self._revoked = revoked_serials(config.revocation_list, self._authorities)
-        for authority in self._authorities:
-            if not authority.is_root:
-                parent = self._authorities.chain_of_certificate(authority.certificate)[1]
-                if authority.certificate.serial_number in self._revoked.get(parent.subject_key_id, ()):
-                    raise InvalidInputError(
-                        f"the intermediate CA certificate {authority.name} has been revoked"
-                    )
-        for pem in (*config.tls_root_certs, *config.tls_intermediate_certs):
-            load_authority(pem, is_root=True)
+        self._revoked = RevocationLists(config.revocation_list)
+        self._check_intermediates(self._authorities)
+        if config.tls_root_certs:
+            self._check_intermediates(Authorities(config.tls_root_certs, config.tls_intermediate_certs))
+        elif config.tls_intermediate_certs:
+            raise InvalidInputError("TLS intermediate CA certificates without a TLS root CA certificate")
         self.tls_root_certificates = tuple(config.tls_root_certs)
         self.tls_intermediate_certificates = tuple(config.tls_intermediate_certs)
         self._units = frozenset(
@@ -140,6 +129,18 @@ class Msp:
         )
         self._node_ous = self._read_node_ous(config)
         self._set_up_admins(config)
+
+    def _check_intermediates(self, authorities: Authorities) -> None:
+        for authority in authorities:
+            if authority.is_root:
+                continue
+            parent = authorities.chain_of_certificate(authority.certificate)[1]
+            try:
+                self._revoked.check(authority.certificate, parent)
+            except RevokedError as error:
+                raise InvalidInputError(
+                    f"the intermediate CA certificate {authority.name} is not valid: {error}"
+                ) from None
 
     def _check_hashes(self, config: msp_config_pb2.FabricMSPConfig) -> None:
         family = config.crypto_config.signature_hash_family or "SHA2"
@@ -171,38 +172,44 @@ class Msp:
         has_admin_unit = any(unit.role is Role.ADMIN for unit in self._node_ous)
         if not config.admins and not has_admin_unit:
             raise InvalidInputError("administrators must be declared when no admin ou classification is set")
-        self._admins = frozenset(load_certificate(pem).tbs_certificate_bytes for pem in config.admins)
+        self._admins = frozenset(read_certificate(pem).signed_part for pem in config.admins)
         for position, pem in enumerate(config.admins):
-            try:
-                admin = self.accept(Identity(self.msp_id, pem))
-            except IdentityError as error:
-                raise InvalidInputError(f"admin {position} is invalid: {error}") from None
-            if admin.roles & {Role.PEER, Role.ORDERER}:
-                raise InvalidInputError(f"admin {position} is invalid: it is neither a client nor an admin")
+            self._set_up_admin(position, Identity(self.msp_id, pem))
 
-    def _accept(self, identity: Identity, certificate: x509.Certificate) -> ValidIdentity:
+    def _set_up_admin(self, position: int, identity: Identity) -> None:
+        """Check an admin that is named: with NodeOUs only that it is a client or an admin, as in Fabric."""
         try:
-            key = certificate_key(certificate)
+            if not self._node_ous:
+                self.accept(identity)
+                return
+            certificate = identity.certificate
+            self._authorities.issuer_chain(certificate)
+        except (IdentityError, ChainError) as error:
+            raise InvalidInputError(f"admin {position} is invalid: {error}") from None
+        units = {each.unit for each in self._node_ous if each.role in (Role.CLIENT, Role.ADMIN)}
+        if certificate.is_ca or not units & set(certificate.organizational_units):
+            raise InvalidInputError(f"admin {position} is invalid: it is neither a client nor an admin")
+
+    def _accept(self, identity: Identity, certificate: Certificate) -> ValidIdentity:
+        try:
+            key = signing_key(certificate.key)
         except InvalidInputError as error:
             raise IdentityError(f"could not validate identity's public key algorithm: {error}") from None
         try:
             chain = self._authorities.issuer_chain(certificate)
         except ChainError as error:
             raise UnknownAuthorityError(f"could not obtain certification chain: {error}") from None
-        if is_ca(certificate):
+        if certificate.is_ca:
             raise IdentityError(
                 "could not obtain certification chain: An X509 certificate with Basic Constraint: "
                 "Certificate Authority equals true cannot be used as an identity"
             )
-        if certificate.serial_number in self._revoked.get(chain[0].subject_key_id, ()):
-            raise IdentityError(
-                "could not validate identity against certification chain: The certificate has been revoked"
-            )
+        try:
+            self._revoked.check(certificate, chain[0])
+        except RevokedError as error:
+            raise IdentityError(f"could not validate identity against certification chain: {error}") from None
         certifiers = chain_identifier(chain)
-        units = [
-            str(attribute.value)
-            for attribute in certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)
-        ]
+        units = list(certificate.organizational_units)
         self._check_units(units, certifiers)
         return ValidIdentity(
             identity=identity,
@@ -210,8 +217,8 @@ class Msp:
             roles=self._roles(certificate, units),
             organizational_units=frozenset(units),
             certifiers_identifier=certifiers,
-            fingerprint=hashlib.sha256(certificate.tbs_certificate_bytes).digest(),
-            expires_at=certificate.not_valid_after_utc,
+            fingerprint=hashlib.sha256(certificate.signed_part).digest(),
+            expires_at=certificate.not_after,
         )
 
     def _check_units(self, units: list[str], certifiers: bytes) -> None:
@@ -241,10 +248,10 @@ class Msp:
                 f"not a combination of them. OUs: {shown}, MSP: [{self.msp_id}]"
             )
 
-    def _roles(self, certificate: x509.Certificate, units: list[str]) -> frozenset[Role]:
+    def _roles(self, certificate: Certificate, units: list[str]) -> frozenset[Role]:
         roles = {Role.MEMBER}
         roles.update(node_ou.role for node_ou in self._node_ous if node_ou.unit in units)
-        if certificate.tbs_certificate_bytes in self._admins:
+        if certificate.signed_part in self._admins:
             roles.add(Role.ADMIN)
         return frozenset(roles)
 
@@ -252,8 +259,10 @@ class Msp:
 class MspManager:
     """The MSPs of a channel."""
 
-    def __init__(self, msps: Iterable[Msp]) -> None:
+    def __init__(self, msps: Iterable[Msp], unreadable: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Take MSPs, and those that the channel has and we cannot read: MSP id → why."""
         self._msps = MappingProxyType({msp.msp_id: msp for msp in msps})
+        self.unreadable = MappingProxyType(dict(unreadable))
         self._accept = lru_cache(maxsize=CACHED_IDENTITIES)(self._accept_anew)
 
     @property
@@ -280,6 +289,11 @@ class MspManager:
     def _accept_anew(self, serialized: bytes) -> ValidIdentity:
         identity = Identity.from_serialized(serialized)
         msp = self._msps.get(identity.msp_id)
+        if identity.msp_id in self.unreadable:
+            raise IdentityError(
+                f"MSP {identity.msp_id} cannot be read here: {self.unreadable[identity.msp_id]}; its member has to change "
+                "its part of the channel's configuration"
+            )
         if msp is None:
             raise IdentityError(f"MSP {identity.msp_id} is not defined on channel")
         return msp.accept(identity)
@@ -293,7 +307,7 @@ def _check_expiry(accepted: ValidIdentity, at: datetime) -> None:
         )
 
 
-def _describe(certificate: x509.Certificate) -> str:
+def _describe(certificate: Certificate) -> str:
     return (
         f"certificate subject={certificate.subject.rfc4514_string()} "
         f"issuer={certificate.issuer.rfc4514_string()} serialnumber={certificate.serial_number}"

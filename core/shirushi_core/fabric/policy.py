@@ -19,7 +19,7 @@ from google.protobuf.message import DecodeError
 from shirushi_core.errors import InvalidInputError, ShirushiError
 from shirushi_core.fabric.msp import IdentityError, MspManager, ValidIdentity
 from shirushi_core.fabric.policy_text import parse_policy_text
-from shirushi_core.fabric.principal import Principal, Role, parse_principal
+from shirushi_core.fabric.principal import NOBODY, Principal, Role, parse_principal
 from shirushi_core.fabric.signing import SignatureError
 
 __all__ = [
@@ -165,8 +165,16 @@ def signature_policy(envelope: bytes, msps: MspManager) -> Policy:
         raise InvalidInputError(
             f"signature policies of version 0 are understood, but version was {message.version}"
         )
-    principals = tuple(parse_principal(each.SerializeToString()) for each in message.identities)
+    principals = tuple(_principal(each.SerializeToString()) for each in message.identities)
     return _SignaturePolicy(_compile(message.rule, principals))
+
+
+def _principal(data: bytes) -> Principal:
+    """Read a principal; one that no X.509 MSP knows is matched by nobody, as in Fabric, which reads it only then."""
+    try:
+        return parse_principal(data)
+    except InvalidInputError:
+        return NOBODY
 
 
 def application_policy(data: bytes, msps: MspManager, policies: PolicyTree) -> Policy:
@@ -191,15 +199,19 @@ def application_policy(data: bytes, msps: MspManager, policies: PolicyTree) -> P
 class PolicyTree:
     """The named policies of a channel: "/Channel/Application/Writers" → Policy."""
 
-    def __init__(self, policies: Mapping[str, Policy]) -> None:
+    def __init__(
+        self, policies: Mapping[str, Policy], unreadable: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self._policies = MappingProxyType(dict(policies))
+        self.unreadable = MappingProxyType(dict(unreadable))
 
     @classmethod
     def from_group(cls, root: configtx_pb2.ConfigGroup, msps: MspManager) -> PolicyTree:
-        """Build from a channel's root config group; raises InvalidInputError naming the policy's path."""
+        """Build from a channel's root config group; what cannot be read is never satisfied, and named by its path."""
         policies: dict[str, Policy] = {}
-        _add_group("/Channel", root, msps, policies)
-        return cls(policies)
+        unreadable: dict[str, str] = {}
+        _add_group("/Channel", root, msps, policies, unreadable)
+        return cls(policies, unreadable)
 
     def get(self, path: str) -> Policy:
         """Return the policy at an absolute path; raises PolicyError if there is none."""
@@ -283,10 +295,14 @@ def _compile(rule: policies_pb2.SignaturePolicy, principals: Sequence[Principal]
 
 
 def _add_group(
-    path: str, group: configtx_pb2.ConfigGroup, msps: MspManager, policies: dict[str, Policy]
+    path: str,
+    group: configtx_pb2.ConfigGroup,
+    msps: MspManager,
+    policies: dict[str, Policy],
+    unreadable: dict[str, str],
 ) -> None:
     for name in sorted(group.groups):
-        _add_group(f"{path}/{name}", group.groups[name], msps, policies)
+        _add_group(f"{path}/{name}", group.groups[name], msps, policies, unreadable)
     for name in sorted(group.policies):
         message = group.policies[name].policy
         here = f"{path}/{name}"
@@ -299,7 +315,8 @@ def _add_group(
             else:
                 raise InvalidInputError(f"unknown policy type: {message.type}")
         except InvalidInputError as error:
-            raise InvalidInputError(f"policy {here} did not compile: {error}") from None
+            policies[here] = _Rejecting(here)
+            unreadable[here] = f"policy {here} did not compile: {error}"
 
 
 def _implicit_meta(data: bytes, groups: Sequence[str], policies: Mapping[str, Policy]) -> Policy:

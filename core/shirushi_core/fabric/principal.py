@@ -116,8 +116,7 @@ class IdentityPrincipal:
 
     def matches(self, identity: ValidIdentity) -> bool:
         return (
-            identity.msp_id == self.msp_id
-            and identity.identity.certificate.tbs_certificate_bytes == self.signed_part
+            identity.msp_id == self.msp_id and identity.identity.certificate.signed_part == self.signed_part
         )
 
     def msp_of(self, role: Role) -> str | None:
@@ -138,8 +137,33 @@ class CombinedPrincipal:
         return msps.pop() if len(msps) == 1 else None
 
 
+@dataclass(frozen=True, slots=True)
+class Nominal:
+    """Anybody whose name is known, of whatever MSP: every X.509 identity."""
+
+    def matches(self, identity: ValidIdentity) -> bool:
+        return True
+
+    def msp_of(self, role: Role) -> str | None:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Nobody:
+    """A principal that no X.509 MSP knows."""
+
+    def matches(self, identity: ValidIdentity) -> bool:
+        return False
+
+    def msp_of(self, role: Role) -> str | None:
+        return None
+
+
+NOBODY = Nobody()
+
+
 def parse_principal(data: bytes, depth: int = 0) -> Principal:
-    """Parse serialized msp.MSPPrincipal bytes; raises InvalidInputError, also for anonymity principals."""
+    """Parse serialized msp.MSPPrincipal bytes; raises InvalidInputError, also for anonymous principals."""
     kinds = msp_principal_pb2.MSPPrincipal
     try:
         message = kinds.FromString(data)
@@ -156,7 +180,11 @@ def parse_principal(data: bytes, depth: int = 0) -> Principal:
             )
         if kind == kinds.IDENTITY:
             identity = Identity.from_serialized(body)
-            return IdentityPrincipal(identity.msp_id, identity.certificate.tbs_certificate_bytes)
+            return IdentityPrincipal(identity.msp_id, identity.certificate.signed_part)
+        if kind == kinds.ANONYMITY:
+            anonymity = msp_principal_pb2.MSPIdentityAnonymity
+            if anonymity.FromString(body).anonymity_type == anonymity.NOMINAL:
+                return Nominal()
         if kind == kinds.COMBINED:
             return _parse_combined(body, depth)
     except DecodeError:

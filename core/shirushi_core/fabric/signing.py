@@ -1,4 +1,6 @@
-"""Signatures as Fabric makes and checks them: ECDSA low-S over SHA-256 (P-256, P-384), or Ed25519 over the message.
+"""Signatures as Fabric makes and checks them: ECDSA low-S over SHA-256, or Ed25519 over the message.
+
+Our own keys are P-256, P-384 or Ed25519; others' may be P-224 and P-521 too.
 
 Source: bccsp/sw/ecdsa.go, bccsp/utils/ecdsa.go, msp/identities.go.
 """
@@ -18,20 +20,22 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 )
 
 from shirushi_core.errors import InvalidInputError, ShirushiError
+from shirushi_core.fabric.der import SEQUENCE, DerError, Reader
+from shirushi_core.fabric.pem import MAX_PEM_BYTES
 
 PrivateKey: TypeAlias = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 PublicKey: TypeAlias = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
-
-MAX_PEM_BYTES = 64 * 1024
-"""Larger keys and certificates are refused unread."""
 
 _PEM_BEGIN = b"-----BEGIN CERTIFICATE-----"
 _PEM_END = b"-----END CERTIFICATE-----"
 
 _ORDER = {
+    "secp224r1": 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFF16A2E0B8F03E13DD29455C5C2A3D,
     "secp256r1": 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551,
     "secp384r1": 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFC7634D81F4372DDF581A0DB248B0A77AECEC196ACCC52973,
+    "secp521r1": int(f"01{65 * 'F'}A51868783BF2F966B7FCC0148F709A5D03BB5C9B8899C47AEBB6FB71E91386409", 16),
 }
+_OWN_CURVES = frozenset({"secp256r1", "secp384r1"})
 _HALF_ORDER = {curve: order // 2 for curve, order in _ORDER.items()}
 _ECDSA_SHA256 = ec.ECDSA(hashes.SHA256())
 _ECDSA_PREHASHED = {
@@ -60,7 +64,7 @@ def load_private_key(pem: bytes) -> PrivateKey:
     except (ValueError, UnsupportedAlgorithm):
         raise InvalidInputError("not a private key in PEM form (expected PKCS#8 or SEC1)") from None
     if isinstance(key, ed25519.Ed25519PrivateKey) or (
-        isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name in _ORDER
+        isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name in _OWN_CURVES
     ):
         return key
     raise InvalidInputError(f"the private key is {_kind(key)}; expected P-256, P-384 or Ed25519")
@@ -79,17 +83,13 @@ def load_certificate(pem: bytes) -> x509.Certificate:
     return certificate
 
 
-def certificate_key(certificate: x509.Certificate) -> PublicKey:
-    """Return a certificate's public key if Fabric signs with its kind; raises InvalidInputError."""
-    try:
-        key = certificate.public_key()
-    except (ValueError, UnsupportedAlgorithm):
-        raise InvalidInputError("the certificate's public key cannot be read") from None
+def signing_key(key: object) -> PublicKey:
+    """Return a certificate's public key if Fabric verifies identities' signatures by its kind; raises InvalidInputError."""
     if isinstance(key, ed25519.Ed25519PublicKey) or (
         isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in _ORDER
     ):
         return key
-    raise InvalidInputError(f"the certificate's public key is {_kind(key)}; expected P-256, P-384 or Ed25519")
+    raise InvalidInputError(f"the certificate's public key is {_kind(key)}; expected ECDSA or Ed25519")
 
 
 def sign(key: PrivateKey, message: bytes) -> bytes:
@@ -118,20 +118,32 @@ def verify(key: PublicKey, signature: bytes, message: bytes) -> None:
         if isinstance(key, ed25519.Ed25519PublicKey):
             key.verify(signature, message)
             return
-        s = decode_dss_signature(signature)[1]
+        r, s = ecdsa_numbers(signature)
         if s > _half_order(key.curve):
             raise SignatureError("Invalid S. Must be smaller than half the order")
-        key.verify(signature, message, _ECDSA_SHA256)
+        key.verify(encode_dss_signature(r, s), message, _ECDSA_SHA256)
     except InvalidSignature:
         raise SignatureError("The signature is invalid") from None
     except (ValueError, OverflowError):
+        raise SignatureError("The signature is invalid") from None
+
+
+def ecdsa_numbers(signature: bytes) -> tuple[int, int]:
+    """Return r and s; as in Fabric more may stand behind them; raises SignatureError (bccsp/utils/ecdsa.go)."""
+    try:
+        numbers = Reader(signature).inner(SEQUENCE)
+        r, s = numbers.integer(), numbers.integer()
+    except DerError:
         raise SignatureError("The signature is not a DER sequence of two integers") from None
+    if r <= 0 or s <= 0:
+        raise SignatureError("invalid signature, R and S must be larger than zero")
+    return r, s
 
 
 def low_s(signature: bytes, curve: ec.EllipticCurve) -> bytes:
     """Return a DER ECDSA signature with s at most half the curve's order: (r, s) and (r, n - s) both verify.
 
-    Raises SignatureError for a curve other than P-256 and P-384, ValueError if it is not DER.
+    Raises SignatureError for a curve that Fabric does not know, ValueError if it is not DER.
     """
     r, s = decode_dss_signature(signature)
     if s <= _half_order(curve):
@@ -143,7 +155,9 @@ def _half_order(curve: ec.EllipticCurve) -> int:
     try:
         return _HALF_ORDER[curve.name]
     except KeyError:
-        raise SignatureError(f"curve not recognized [{curve.name}]; expected P-256 or P-384") from None
+        raise SignatureError(
+            f"curve not recognized [{curve.name}]; expected P-224, P-256, P-384 or P-521"
+        ) from None
 
 
 def _kind(key: object) -> str:

@@ -267,10 +267,6 @@ class TestReading:
             ),
             (lambda g: setattr(g.groups["Orderer"].values["BatchSize"], "value", b""), "invalid batch size"),
             (lambda g: setattr(g.groups["Orderer"].values["BatchTimeout"], "value", b""), "invalid duration"),
-            (
-                lambda g: setattr(g.policies["Readers"].policy, "type", 9),
-                "policy /Channel/Readers did not compile",
-            ),
         ],
     )
     def test_a_defect_is_named_with_the_channel(

@@ -31,7 +31,7 @@ from shirushi_core.fabric.config_update import (
 )
 from shirushi_core.fabric.envelope import open_envelope, signed_data
 from shirushi_core.fabric.policy import evaluate_signed_data
-from shirushi_core.fabric.signing import certificate_key, verify
+from shirushi_core.fabric.signing import signing_key, verify
 
 NONCE = bytes(range(24))
 
@@ -62,7 +62,7 @@ class TestSigning:
         signature = config_signature(b"update", admin, NONCE)
         header = common_pb2.SignatureHeader.FromString(signature.signature_header)
         assert (header.creator, header.nonce) == (admin.identity.serialized, NONCE)
-        key = certificate_key(admin.identity.certificate)
+        key = signing_key(admin.identity.certificate.key)
         verify(key, signature.signature, signature.signature_header + b"update")
 
     def test_who_signs_again_replaces_his_signature(

@@ -25,7 +25,7 @@ def test_the_certificate_is_parsed_once(ca: ThrowawayCa) -> None:
 
 def test_a_signing_identity_signs_for_its_certificate(ca: ThrowawayCa) -> None:
     signer = ca.issue("client")
-    key = signer.identity.certificate.public_key()
+    key = signer.identity.certificate.key
     verify(key, signer.sign(b"message"), b"message")  # type: ignore[arg-type]
 
 

@@ -303,9 +303,10 @@ class TestImplicitMetaPolicies:
         assert not satisfied(judged, people.valid["Org1MSP.peer0"])
 
     @pytest.mark.parametrize("kind", [0, 2, 7])
-    def test_an_unknown_kind_is_refused_by_its_path(self, kind: int) -> None:
-        with pytest.raises(InvalidInputError, match="/Channel/Odd"):
-            PolicyTree.from_group(group({"Odd": (kind, b"")}), MspManager([]))
+    def test_one_of_an_unknown_kind_is_never_satisfied_and_named_by_its_path(self, kind: int) -> None:
+        tree = PolicyTree.from_group(group({"Odd": (kind, b"")}), MspManager([]))
+        assert "policy /Channel/Odd did not compile" in tree.unreadable["/Channel/Odd"]
+        assert not satisfied(tree.get("/Channel/Odd"))
 
 
 class TestReferences:

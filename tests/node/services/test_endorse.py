@@ -13,7 +13,7 @@ from tests.support.service_network import Keys, Network, StartNetwork
 
 from shirushi_core.fabric.identity import Identity
 from shirushi_core.fabric.policy_text import parse_policy_text
-from shirushi_core.fabric.signing import certificate_key, verify
+from shirushi_core.fabric.signing import signing_key, verify
 from shirushi_network.member_keys import load_signing_identity
 from shirushi_node.ledger.definitions import ChaincodeDefinition
 
@@ -220,6 +220,6 @@ async def test_endorsements_are_of_the_members_own_peers(network: Network, clien
     endorsed = await client.endorse("put", "key", "value")
     action = endorsed.action.action
     for each in action.endorsements:
-        key = certificate_key(Identity.from_serialized(each.endorser).certificate)
+        key = signing_key(Identity.from_serialized(each.endorser).certificate.key)
         verify(key, each.signature, action.proposal_response_payload + each.endorser)
     assert isinstance(endorsed.envelope, common_pb2.Envelope)
