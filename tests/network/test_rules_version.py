@@ -11,6 +11,7 @@ from tests.support.command import shirushi
 from tests.support.live_consortium import LiveConsortium
 
 from shirushi_network import bring_up
+from shirushi_network.layout import Layout
 from shirushi_network.ports import with_ports
 from shirushi_network.topology import AnchorsDefinition, default_topology
 from shirushi_network.topology_file import read_topology, write_topology
@@ -19,7 +20,7 @@ from shirushi_network.topology_file import read_topology, write_topology
 @pytest.fixture
 def earlier(tmp_path: Path) -> Iterator[LiveConsortium]:
     """A consortium whose topology is from before there were versions of the rules."""
-    live = LiveConsortium(tmp_path / "consortium")
+    live = LiveConsortium(Layout(tmp_path / "consortium"))
     topology = replace(with_ports(default_topology(), 0), anchors=AnchorsDefinition("1.0"))
     bring_up.up(live.layout, base_port=0, progress=lambda _: None, topology=topology)
     yield live
