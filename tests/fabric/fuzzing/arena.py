@@ -100,6 +100,7 @@ class Arena:
         sent = [*envelopes, ("the last one", last)]
         answers = self.twins.run(self.twins.hand_in([data for _, data in sent]))
         accepted: dict[bytes, list[str]] = {}
+        names = {_payload(data): name for name, data in sent if _is_message(data)}
         for (name, data), theirs in zip(sent, answers, strict=True):
             ours = self.twins.answer_of_ours(data)
             if theirs == ACCEPTED:
@@ -111,7 +112,9 @@ class Arena:
             for data, theirs_code, ours_code in zip(
                 block.block.data.data, block.theirs, block.ours, strict=True
             ):
-                name = accepted[_payload(data)].pop(0)
+                payload = _payload(data)
+                waiting = accepted.get(payload)
+                name = waiting.pop(0) if waiting else f"{names[payload]}, which its orderer did not take"
                 tally.count(name, _code(theirs_code), _code(ours_code))
             if block.theirs == block.ours and block.their_hash != block.our_hash:
                 tally.differences.append(f"{name}: another commit hash of its block")
@@ -176,6 +179,14 @@ def issuer_of_member(twins: Twins, member: Member) -> Issuer:
     key_id = certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
     begin = certificate.not_valid_before_utc.strftime("%y%m%d%H%M%SZ")
     return Issuer(certificate.subject.public_bytes(), key, key_id, begin)
+
+
+def _is_message(data: bytes) -> bool:
+    try:
+        read(ENVELOPE, data)
+    except WireError:
+        return False
+    return True
 
 
 def _payload(data: bytes) -> bytes:
