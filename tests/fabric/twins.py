@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import grpc
 from fabric_protos.common import common_pb2
-from fabric_protos.orderer import ab_pb2, ab_pb2_grpc
+from fabric_protos.orderer import ab_pb2
 from fabric_protos.peer import events_pb2_grpc
 from tests.fabric.native_network import NativeNetwork
 from tests.fabric.random_plans import OPEN, STRICT, STRICT_POLICY, VERSION
@@ -66,6 +66,9 @@ class Answer:
 
 
 ACCEPTED = Answer(common_pb2.SUCCESS)
+NO_ENVELOPE = Answer(common_pb2.BAD_REQUEST, "malformed envelope")
+"""Orderers end the stream of one who sends something else."""
+
 QUEUE = 100_000
 LAST = 2**63
 """A block that never comes."""
@@ -91,6 +94,11 @@ class Twins:
     """The two networks: a real one that runs, and the embedded ledger that follows it. `start` and `stop` the latter."""
 
     store: LedgerStore
+    deployed: Sequence[tuple[str, str, str | None]] = (
+        (OPEN, VERSION, None),
+        (STRICT, VERSION, STRICT_POLICY),
+    )
+    """Chaincodes, their versions and endorsement policies."""
 
     def __init__(self, network: NativeNetwork, chaincodes: Mapping[str, str], ledger: Path) -> None:
         """Take over a network that has joined its channel; `chaincodes` are servers by the names OPEN and STRICT."""
@@ -99,16 +107,16 @@ class Twins:
         self.genesis = common_pb2.Block.FromString(self.layout.genesis.read_bytes())
         self.config = from_config_block(self.genesis)
         self.definitions = [
-            ChaincodeDefinition(OPEN, ExternalServer(chaincodes[OPEN])),
             ChaincodeDefinition(
-                STRICT,
-                ExternalServer(chaincodes[STRICT]),
-                endorsement_policy=definition(STRICT, VERSION, 1, STRICT_POLICY).policy,
-            ),
+                name,
+                ExternalServer(chaincodes[name]),
+                endorsement_policy=definition(name, version, 1, policy).policy if policy else None,
+            )
+            for name, version, policy in self.deployed
         ]
         self._chaincodes = chaincodes
         self._ledger = ledger
-        self._validator = Validator(self.config, {each.name: each for each in self.definitions})
+        self._validator = self._new_validator()
         self._cutter = BlockCutter(self.config.batch, QUEUE)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="twins")
@@ -117,8 +125,8 @@ class Twins:
         """Have the members approve and commit the chaincodes, and the embedded ledger take over what is there."""
         self._thread.start()
         self.store = LedgerStore.open(self._ledger, self.genesis)
-        for name, endorsement in ((OPEN, None), (STRICT, STRICT_POLICY)):
-            self.run(self._deploy(name, endorsement))
+        for chaincode in self.deployed:
+            self.run(self._deploy(*chaincode))
         self.run(self._take_over())
 
     def stop(self) -> None:
@@ -143,15 +151,18 @@ class Twins:
         assert leader.orderer is not None
         answers: list[Answer] = []
         async with self._dial(leader.orderer.address, leader) as channel:
-            stub = ab_pb2_grpc.AtomicBroadcastStub(channel)
-            call = stub.Broadcast(timeout=SECONDS)
+            # as bytes, for a library would refuse some of them, and write others again
+            broadcast = channel.stream_stream(
+                "/orderer.AtomicBroadcast/Broadcast",
+                response_deserializer=ab_pb2.BroadcastResponse.FromString,
+            )
+            call = broadcast(timeout=SECONDS)
             for envelope in envelopes:
-                await call.write(common_pb2.Envelope.FromString(envelope))
-                answer = await call.read()
-                assert isinstance(answer, ab_pb2.BroadcastResponse), "the orderer hung up"
-                answers.append(Answer(answer.status, answer.info.replace("\u00a0", " ")))
-                if answer.status != common_pb2.SUCCESS:
-                    call = stub.Broadcast(timeout=SECONDS)
+                answer = await _answer(call, envelope)
+                answers.append(answer)
+                if answer != ACCEPTED:
+                    call.cancel()
+                    call = broadcast(timeout=SECONDS)
             call.cancel()
         return answers
 
@@ -172,9 +183,22 @@ class Twins:
                 transactions -= len(block.data.data)
                 if transactions <= 0:
                     break
+        self._forget_waiting()
+        return found
+
+    async def follow_until(self, is_last: Callable[[bytes], bool]) -> list[Committed]:
+        """Wait for the block with a transaction that is the last one, and have the embedded ledger commit all up to it too."""
+        found: list[Committed] = []
+        async for block in self._blocks(self.store.height, LAST):
+            found.append(self._commit(block))
+            if any(map(is_last, block.data.data)):
+                break
+        self._forget_waiting()
+        return found
+
+    def _forget_waiting(self) -> None:
         while len(self._cutter):
             self._cutter.committed(self._cutter.cut())
-        return found
 
     @asynccontextmanager
     async def clients(self) -> AsyncIterator[tuple[RawClient, RawClient]]:
@@ -205,6 +229,23 @@ class Twins:
                 made.append(RawClient(self.topology.channel, self.client, *channels))
             yield made[0], made[1]
 
+    def reconfigure(self, block: common_pb2.Block) -> None:
+        """Judge by a config block from now on."""
+        self.config = from_config_block(block)
+        self._validator = self._new_validator()
+
+    def blocks_of(self, member: Member, start: int = 0) -> list[common_pb2.Block]:
+        """Return the blocks that a member's real peer committed."""
+
+        async def read() -> list[common_pb2.Block]:
+            stop = self.store.height - 1
+            return [block async for block in self._blocks(start, stop, member)]
+
+        return self.run(read())
+
+    def _new_validator(self) -> Validator:
+        return Validator(self.config, {each.name: each for each in self.definitions})
+
     def take_over_hash(self, committed: Committed) -> None:
         """Go on from real Fabric's commit hash, so that one difference is not told again with every block."""
         self.store._head = replace(self.store._head, commit_hash=committed.their_hash)
@@ -212,18 +253,20 @@ class Twins:
     async def _reopen(self) -> None:
         self.store = LedgerStore.open(self._ledger, self.genesis)
 
-    async def _deploy(self, name: str, endorsement: str | None) -> None:
-        package = ccaas_package(f"{name}_{VERSION}", self._chaincodes[name])
-        wanted = Deployment(package, definition(name, VERSION, 1, endorsement))
+    async def _deploy(self, name: str, version: str, endorsement: str | None) -> None:
+        package = ccaas_package(f"{name}_{version}", self._chaincodes[name])
+        wanted = Deployment(package, definition(name, version, 1, endorsement))
         assert await deploy(self.layout, self.topology, self.topology.members, wanted, lambda _: None)
 
     def _dial(self, address: str, member: Member) -> grpc.aio.Channel:
         credentials = grpc.ssl_channel_credentials(tls_roots(self.layout, member))
         return grpc.aio.secure_channel(address, credentials, options=CHANNEL_OPTIONS)
 
-    async def _blocks(self, start: int | str, stop: int | str) -> AsyncIterator[common_pb2.Block]:
-        """Yield blocks that the first member's real peer committed; fails if one does not come in time."""
-        member = self.topology.members[0]
+    async def _blocks(
+        self, start: int | str, stop: int | str, member: Member | None = None
+    ) -> AsyncIterator[common_pb2.Block]:
+        """Yield blocks that a member's real peer committed, the first's if none is named; fails if one does not come in time."""
+        member = member or self.topology.members[0]
         async with self._dial(member.peer.address, member) as channel:
             client = RawClient(self.topology.channel, self.client, channel, channel)
             call = events_pb2_grpc.DeliverStub(channel).Deliver(timeout=SECONDS)
@@ -261,3 +304,17 @@ class Twins:
 
     def _examined(self, block: common_pb2.Block) -> list[Examined]:
         return [examine(authenticate(data, self.config), self.config) for data in block.data.data]
+
+
+async def _answer(call: Any, envelope: bytes) -> Answer:
+    try:
+        await call.write(envelope)
+        answer = await call.read()
+    except grpc.aio.AioRpcError as error:
+        if error.code() is not grpc.StatusCode.INTERNAL:
+            raise
+        return NO_ENVELOPE
+    except asyncio.InvalidStateError:  # it ended while this was written
+        return NO_ENVELOPE
+    assert isinstance(answer, ab_pb2.BroadcastResponse), "the orderer hung up"
+    return Answer(answer.status, answer.info.replace("\u00a0", " "))

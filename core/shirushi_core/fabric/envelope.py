@@ -21,6 +21,7 @@ from fabric_protos.peer import (
 from google.protobuf.message import DecodeError, Message
 
 from shirushi_core.errors import InvalidInputError, ShirushiError
+from shirushi_core.fabric.messages import parse
 from shirushi_core.fabric.policy import SignedData
 from shirushi_core.fabric.proposal import committed_proposal_hash, header_type_name, transaction_id
 from shirushi_core.fabric.rwset import NamespaceRwSet, decode
@@ -289,6 +290,6 @@ def _args(proposal_payload: bytes) -> tuple[bytes, ...]:
 def _parse(kind: type[Message], data: bytes, code: int) -> Any:
     """Parse a message (generated classes carry no types); raises EnvelopeError with the code given."""
     try:
-        return kind.FromString(data)
+        return parse(kind, data)
     except DecodeError:
         raise EnvelopeError(f"error unmarshalling {kind.DESCRIPTOR.name}", code) from None

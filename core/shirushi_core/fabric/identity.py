@@ -11,6 +11,7 @@ from google.protobuf.message import DecodeError
 
 from shirushi_core.errors import InvalidInputError
 from shirushi_core.fabric.certificate import Certificate, read_certificate
+from shirushi_core.fabric.messages import parse
 from shirushi_core.fabric.signing import PrivateKey, sign
 
 CACHED_CERTIFICATES = 1024
@@ -41,7 +42,7 @@ class Identity:
     def from_serialized(cls, data: bytes) -> Identity:
         """Parse msp.SerializedIdentity bytes strictly; raises InvalidInputError."""
         try:
-            message = identities_pb2.SerializedIdentity.FromString(data)
+            message = parse(identities_pb2.SerializedIdentity, data)
         except DecodeError:
             raise InvalidInputError("could not deserialize a SerializedIdentity") from None
         if not message.mspid:

@@ -13,6 +13,7 @@ from fabric_protos.ledger.rwset.kvrwset import kv_rwset_pb2 as kvrwset_pb2
 from google.protobuf.message import DecodeError
 
 from shirushi_core.errors import InvalidInputError
+from shirushi_core.fabric.messages import parse
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -57,6 +58,10 @@ class NamespaceRwSet:
     collections: Sequence[str] = ()
 
 
+_NEVER = Version(2**64 - 1, 2**64 - 1)
+"""A version that nothing ever has."""
+
+
 def encode(sets: Sequence[NamespaceRwSet]) -> bytes:
     """Return TxReadWriteSet bytes, canonical: equal sets give equal bytes.
 
@@ -83,11 +88,12 @@ def encode(sets: Sequence[NamespaceRwSet]) -> bytes:
 def decode(data: bytes) -> tuple[NamespaceRwSet, ...]:
     """Parse TxReadWriteSet bytes; raises InvalidInputError.
 
-    A namespace may stand there twice: the validator has a code of its own for that. A key twice in one list, and the
-    Merkle summary that Fabric's peers write for more than 50 range reads, are refused.
+    A namespace may stand there twice: the validator has a code of its own for that. Of a key that is written twice the last one
+    counts; one that was read twice in different versions cannot have been read so. The Merkle summary that Fabric's peers write for
+    more than 50 range reads is refused.
     """
     try:
-        message = rwset_pb2.TxReadWriteSet.FromString(data)
+        message = parse(rwset_pb2.TxReadWriteSet, data)
         return tuple(_parse_namespace(each) for each in message.ns_rwset)
     except DecodeError:
         raise InvalidInputError("malformed read-write set: expected a TxReadWriteSet of KVRWSets") from None
@@ -99,7 +105,7 @@ def decode_writes(data: bytes) -> tuple[NamespaceRwSet, ...]:
     For those who follow blocks that a peer has validated: a key that is written twice is taken as it comes.
     """
     try:
-        message = rwset_pb2.TxReadWriteSet.FromString(data)
+        message = parse(rwset_pb2.TxReadWriteSet, data)
         return tuple(_parse_writes(each) for each in message.ns_rwset)
     except DecodeError:
         raise InvalidInputError("malformed read-write set: expected a TxReadWriteSet of KVRWSets") from None
@@ -148,7 +154,7 @@ def _range_message(range_read: RangeRead) -> kvrwset_pb2.RangeQueryInfo:
 
 
 def _parse_writes(message: rwset_pb2.NsReadWriteSet) -> NamespaceRwSet:
-    inner = kvrwset_pb2.KVRWSet.FromString(message.rwset)
+    inner = parse(kvrwset_pb2.KVRWSet, message.rwset)
     return NamespaceRwSet(
         namespace=message.namespace,
         writes=_writes(inner),
@@ -159,24 +165,19 @@ def _parse_writes(message: rwset_pb2.NsReadWriteSet) -> NamespaceRwSet:
 
 def _parse_namespace(message: rwset_pb2.NsReadWriteSet) -> NamespaceRwSet:
     namespace = message.namespace
-    inner = kvrwset_pb2.KVRWSet.FromString(message.rwset)
-    rw_set = NamespaceRwSet(
+    inner = parse(kvrwset_pb2.KVRWSet, message.rwset)
+    reads: dict[str, Version | None] = {}
+    for each in inner.reads:
+        version = _version(each)
+        reads[each.key] = version if reads.get(each.key, version) == version else _NEVER
+    return NamespaceRwSet(
         namespace=namespace,
-        reads={each.key: _version(each) for each in inner.reads},
+        reads=reads,
         range_reads=tuple(_parse_range(namespace, each) for each in inner.range_queries_info),
-        writes=_writes(inner),
+        writes=tuple({each.key: each for each in _writes(inner)}.values()),
         metadata_writes=_metadata_writes(inner),
         collections=tuple(each.collection_name for each in message.collection_hashed_rwset),
     )
-    if (
-        len(rw_set.reads) != len(inner.reads)
-        or len({each.key for each in rw_set.writes}) != len(rw_set.writes)
-        or len(rw_set.metadata_writes) != len(inner.metadata_writes)
-    ):
-        raise InvalidInputError(
-            f"namespace {namespace!r} of the read-write set names a key twice in one list"
-        )
-    return rw_set
 
 
 def _writes(message: kvrwset_pb2.KVRWSet) -> tuple[Write, ...]:

@@ -24,6 +24,7 @@ from shirushi_core.fabric.envelope import (
     read_envelope,
     read_transaction,
 )
+from shirushi_core.fabric.messages import parse
 from shirushi_core.fabric.msp import IdentityError, ValidIdentity
 from shirushi_core.fabric.policy import SignedData, valid_signers
 from shirushi_core.fabric.signing import SignatureError
@@ -65,7 +66,7 @@ class Examined:
 def authenticate(data: bytes, config: ChannelConfig) -> Authenticated:
     """Read an envelope's headers and verify its creator's signature."""
     try:
-        envelope = common_pb2.Envelope.FromString(data)
+        envelope = parse(common_pb2.Envelope, data)
     except DecodeError:
         return Authenticated(data, None, None, None, transaction_pb2.INVALID_OTHER_REASON)
     try:

@@ -17,6 +17,7 @@ from google.protobuf.message import DecodeError
 from shirushi_core.errors import ShirushiError
 from shirushi_core.fabric.channel_config import BatchParameters, ChannelConfig
 from shirushi_core.fabric.identity import SigningIdentity, expires_at
+from shirushi_core.fabric.messages import parse
 from shirushi_core.fabric.policy import PolicyError
 from shirushi_core.fabric.proposal import INVALID_MESSAGE, header_type_name, transaction_id
 from shirushi_node.ledger.examination import Authenticated, Examined, authenticate, examine
@@ -154,7 +155,7 @@ def _request_id(examined: Examined) -> str:
 
 def _envelope(data: bytes) -> common_pb2.Envelope:
     try:
-        return common_pb2.Envelope.FromString(data)
+        return parse(common_pb2.Envelope, data)
     except DecodeError:
         raise OrderingError("malformed envelope", common_pb2.BAD_REQUEST) from None
 
@@ -163,10 +164,10 @@ def _channel_header(envelope: common_pb2.Envelope) -> common_pb2.ChannelHeader:
     """Read the header by which an envelope finds its channel."""
     problem = f"error unmarshalling Payload: {INVALID_MESSAGE}"
     try:
-        payload = common_pb2.Payload.FromString(envelope.payload)
+        payload = parse(common_pb2.Payload, envelope.payload)
         header = payload.header
         problem = f"error unmarshalling channel header: error unmarshalling ChannelHeader: {INVALID_MESSAGE}"
-        channel_header = common_pb2.ChannelHeader.FromString(header.channel_header)
+        channel_header = parse(common_pb2.ChannelHeader, header.channel_header)
     except DecodeError:
         raise _no_channel(problem) from None
     if not header.channel_header:

@@ -62,7 +62,7 @@ def state_key(namespace: str, key: str) -> bytes | None:
         encoded = f"{namespace}\0{key}".encode()
     except UnicodeEncodeError:
         return None
-    if not namespace or "\0" in namespace or not key or len(encoded) > MAX_STATE_KEY_BYTES + 1:
+    if not namespace or "\0" in namespace or len(encoded) > MAX_STATE_KEY_BYTES + 1:
         return None
     return encoded
 

@@ -110,18 +110,26 @@ def one_namespace(inner: kv_rwset_pb2.KVRWSet) -> bytes:
     return bytes(rwset_pb2.TxReadWriteSet(ns_rwset=[namespace]).SerializeToString())
 
 
-@pytest.mark.parametrize(
-    "inner",
-    [
-        kv_rwset_pb2.KVRWSet(reads=[kv_rwset_pb2.KVRead(key="a")] * 2),
-        kv_rwset_pb2.KVRWSet(writes=[kv_rwset_pb2.KVWrite(key="a")] * 2),
-        kv_rwset_pb2.KVRWSet(metadata_writes=[kv_rwset_pb2.KVMetadataWrite(key="a")] * 2),
-    ],
-    ids=["reads", "writes", "metadata"],
-)
-def test_a_key_twice_in_one_list_is_refused(inner: kv_rwset_pb2.KVRWSet) -> None:
-    with pytest.raises(InvalidInputError, match="twice"):
-        decode(one_namespace(inner))
+def test_of_a_key_that_is_written_twice_the_last_one_counts() -> None:
+    writes = [kv_rwset_pb2.KVWrite(key="a", value=value) for value in (b"1", b"2")]
+    metadata = [
+        kv_rwset_pb2.KVMetadataWrite(key="a", entries=[kv_rwset_pb2.KVMetadataEntry(name="n", value=value)])
+        for value in (b"1", b"2")
+    ]
+    (found,) = decode(one_namespace(kv_rwset_pb2.KVRWSet(writes=writes, metadata_writes=metadata)))
+    assert found.writes == (Write("a", b"2"),)
+    assert found.metadata_writes == {"a": {"n": b"2"}}
+
+
+def test_a_key_cannot_have_been_read_in_two_versions() -> None:
+    def read(tx: int) -> kv_rwset_pb2.KVRead:
+        return kv_rwset_pb2.KVRead(key="a", version=kv_rwset_pb2.Version(block_num=1, tx_num=tx))
+
+    (same,) = decode(one_namespace(kv_rwset_pb2.KVRWSet(reads=[read(1), read(1)])))
+    assert same.reads == {"a": Version(1, 1)}
+    for other in (read(2), kv_rwset_pb2.KVRead(key="a")):
+        (found,) = decode(one_namespace(kv_rwset_pb2.KVRWSet(reads=[read(1), other, read(1)])))
+        assert found.reads["a"] not in (None, Version(1, 1), Version(1, 2))
 
 
 def test_merkle_summaries_of_range_reads_are_refused() -> None:
