@@ -6,7 +6,12 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 from tests.support.live_consortium import LiveConsortium
+
+# A busy machine is no fault of what is tested: examples are bounded in number, not in time.
+settings.register_profile("shirushi", deadline=None)
+settings.load_profile("shirushi")
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.x509 import UnrecognizedExtension
+from cryptography.x509 import UnrecognizedExtension, load_pem_x509_certificate
 from fabric_protos.common import common_pb2
 from tests.support.fabric_binaries import fabric_binary
 
@@ -119,7 +119,9 @@ def test_the_issuers_certificate_says_so_to_chaincodes_and_no_other_does(members
     said = {}
     for home in IDENTITIES:
         folder = members / CITY.id / home / "msp"
-        certificate = load_signing_identity(folder, CITY.msp_id).identity.certificate
+        certificate = load_pem_x509_certificate(
+            load_signing_identity(folder, CITY.msp_id).identity.certificate_pem
+        )
         said[home] = [
             json.loads(extension.value.value)
             for extension in certificate.extensions
