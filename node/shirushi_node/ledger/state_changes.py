@@ -41,7 +41,9 @@ class StateChanges:
     def __init__(self, committed: CommittedState) -> None:
         self.committed = committed
         self.changes: dict[str, dict[str, Change]] = {}
-        self._sorted: dict[str, list[str]] = {}  # the keys of `changes`: ranges are checked once a transaction
+        self._sorted: dict[
+            str, list[str]
+        ] = {}  # the keys of `changes`: ranges are checked once a transaction
 
     def pending(self, namespace: str, key: str) -> Change | None:
         """Return what the block did to a key so far, or None."""

@@ -23,7 +23,7 @@ async def test_a_witness_with_a_tls_root_that_is_none_cannot_be_asked_and_stops_
     other = OtherWitness("haw", "https://haw.example", root, KEY, "Haw")
     client = NoteClient([other])
     try:
-        with pytest.raises(ShirushiError, match="Haw's witness cannot be asked at .*: its TLS root is none"):
+        with pytest.raises(ShirushiError, match=r"Haw's witness cannot be asked at .*: its TLS root is none"):
             await client.note(other, "checkpoint")
     finally:
         await client.close()

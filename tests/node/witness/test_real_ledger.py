@@ -106,7 +106,7 @@ async def test_what_is_issued_and_revoked_is_proved_by_every_witness_under_one_h
         for service in services:
             about = (anchor.statement.batch_id, receipt.commitment)
             answer = await ask(service, ProofsRequest(statuses=(about,)))
-            root = verify_status_entry(answer.status_entry, answer.head.checkpoint)
+            root = verify_status_entry(answer.status_entry, answer.head.checkpoint).root
             proved = verify_certificate_statuses(answer.statuses[0], root, *about)
             assert proved.certificate is not None
             assert proved.certificate.status is Status.REVOKED

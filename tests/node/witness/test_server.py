@@ -27,7 +27,7 @@ from shirushi_core.proofs.note import SignedNote
 from shirushi_core.proofs.status import Status
 from shirushi_core.proofs.tiles import Tile, TileTree, unbundle
 from shirushi_core.proofs.witness_protocol import ANCHORED, MAX_ASKED, ProofsRequest
-from shirushi_node.witness import server
+from shirushi_node.witness import server_limits as limits
 from shirushi_node.witness.service import WitnessService
 
 HEADS = (3, 5, 8, 11, 14, 16)
@@ -116,7 +116,7 @@ async def test_several_proofs_come_under_one_head(client: Client, issued: Anchor
     checkpoint = answer.head.checkpoint
     assert checkpoint.size == 16
     assert answer.head.note.of(cosigner_of("org1"))
-    root = verify_status_entry(answer.status_entry, checkpoint)
+    root = verify_status_entry(answer.status_entry, checkpoint).root
     assert answer.batches[2] is None
     log = await log_of(client)
     for inclusion in answer.batches[:2]:
@@ -150,7 +150,7 @@ async def test_statuses_under_an_older_head_are_as_of_that_head(
     expected = {11: None, 14: Status.SUSPENDED, 16: Status.VALID}
     for size, status in expected.items():
         answer = await client.proofs(ProofsRequest(statuses=((batch, commitment),), head=size))
-        root = verify_status_entry(answer.status_entry, answer.head.checkpoint)
+        root = verify_status_entry(answer.status_entry, answer.head.checkpoint).root
         proved = verify_certificate_statuses(answer.statuses[0], root, batch, commitment)
         assert (proved.certificate and proved.certificate.status) == status
 
@@ -205,17 +205,36 @@ async def test_a_body_that_is_no_request_is_refused(client: Client, body: bytes)
 
 
 async def test_more_than_may_be_asked_is_refused(client: Client) -> None:
-    body = ProofsRequest(batches=(bytes(32),) * (MAX_ASKED + 1)).to_bytes()
+    body = ProofsRequest(batches=tuple(number.to_bytes(32) for number in range(MAX_ASKED + 1))).to_bytes()
     assert await client.refused(400, "POST", "/proofs", body) == "invalid_request"
     assert await client.refused(413, "POST", "/proofs", bytes(600 * 1024)) == "too_large"
 
 
+async def test_an_item_that_stands_twice_is_refused(client: Client) -> None:
+    body = (
+        ProofsRequest(batches=(bytes(32),))
+        .to_bytes()
+        .replace(b'"],"head"', b'","' + b"00" * 32 + b'"],"head"')
+    )
+    assert await client.refused(400, "POST", "/proofs", body) == "invalid_request"
+
+
 async def test_as_much_as_may_be_asked_is_answered(client: Client, issued: AnchoredChain) -> None:
     batch, commitment = issued.city.statement(3).batch_id, issued.city.commitments(3)[0]
+    others = [number.to_bytes(32) for number in range(MAX_ASKED - 1)]
     answer = await client.proofs(
-        ProofsRequest(batches=(batch,) * MAX_ASKED, statuses=((batch, commitment),) * MAX_ASKED)
+        ProofsRequest(
+            batches=(*others[:500], batch, *others[500:]),
+            statuses=(
+                *((other, commitment) for other in others[:700]),
+                (batch, commitment),
+                *((batch, other) for other in others[700:]),
+            ),
+        )
     )
     assert (len(answer.batches), len(answer.statuses)) == (MAX_ASKED, MAX_ASKED)
+    assert [number for number, each in enumerate(answer.batches) if each is not None] == [500]
+    assert [n for n, each in enumerate(answer.statuses) if each.certificate is not None] == [700]
 
 
 async def test_inclusion_and_consistency_paths_are_rfc_9162s(client: Client) -> None:
@@ -338,18 +357,42 @@ async def test_nothing_of_a_request_is_logged(
     assert commitment not in caplog.text
 
 
-async def test_requests_beyond_the_limit_are_refused(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "MAX_REQUESTS", 1)
-    slow = asyncio.create_task(client.request("GET", "/checkpoint/999?wait=1"))
-    await asyncio.sleep(0.2)
-    assert await client.refused(503, "GET", "/health") == "busy"
-    assert (await slow)[0] == 404
+async def test_requests_beyond_an_addresss_limit_are_refused_and_the_checkpoint_is_not(
+    client: Client,
+) -> None:
+    waiting = [
+        asyncio.create_task(client.request("GET", "/checkpoint/999?wait=2"))
+        for _ in range(limits.REQUESTS_PER_ADDRESS)
+    ]
+    while not waiting[0].done():
+        status, body, _ = await client.request("GET", "/health")
+        if status == 503:
+            break
+    assert b"busy" in body
+    assert SignedNote.from_bytes(await client.get("/checkpoint"))
+    assert {(await each)[0] for each in waiting} == {404}
+    assert (await client.json("/health"))["size"] == 16
+
+
+async def test_pages_of_other_origins_may_ask_for_what_is_read_only(client: Client) -> None:
+    for method, path in (("GET", "/checkpoint"), ("POST", "/proofs"), ("GET", "/nothing")):
+        _, _, headers = await client.request(method, path)
+        assert headers["Access-Control-Allow-Origin"] == "*"
+        assert "Access-Control-Allow-Credentials" not in headers
+        status, _, asked = await client.request("OPTIONS", path)
+        assert (status, asked["Access-Control-Allow-Origin"], asked["Access-Control-Allow-Methods"]) == (
+            204,
+            "*",
+            method,
+        )
+    _, _, headers = await client.request("GET", "/metrics")
+    assert "Access-Control-Allow-Origin" not in headers
 
 
 async def test_a_request_that_takes_too_long_is_ended(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "REQUEST_SECONDS", 0.1)
+    monkeypatch.setattr(limits, "REQUEST_SECONDS", 0.1)
     assert await client.refused(408, "GET", "/checkpoint/999?wait=5") == "timeout"
 
 
