@@ -52,8 +52,8 @@ STOP_SECONDS = 1.0
 FRESH_SECONDS = 0.2
 """How long GET /checkpoint may wait for the signature of a minute that has just begun: shares of one minute add up."""
 
-PROVED_AT_ONCE = 2
-"""Pieces of work on the store at the same time: as many as a witness has threads for it."""
+PROVED_AT_ONCE = 1
+"""Pieces of work on the store at the same time: Python runs one anyway, and more of them slow down what answers."""
 
 _log = logging.getLogger(__name__)
 _log.addFilter(LimitedFilter())
@@ -108,7 +108,7 @@ class WitnessServer:
         self._witness = witness
         self._connections = FairShare(connections_allowed(), limits.CONNECTIONS_PER_ADDRESS, time.monotonic)
         self._answering = Answering(witness.count)
-        turns = Turns(PROVED_AT_ONCE, limits.PROVERS_PER_ADDRESS, time.monotonic)
+        turns = Turns(PROVED_AT_ONCE, time.monotonic)
         self._prover = Prover(witness, turns)
         self._served: tuple[SignedHead, bytes] | None = None
         self._refreshing: asyncio.Task[object] | None = None

@@ -50,13 +50,11 @@ CLOSE_SECONDS = 2.0
 """For a TLS connection to be closed by both sides."""
 
 MIN_AGE_SECONDS = 1.0
-"""A place is taken from an address that holds no more than the newcomer only if it was held for so long."""
+"""Who holds nothing gets a place of who holds no more than one if it was held for so long; others do not, so that places do not just
+change hands all the time."""
 
 MAX_LINE_BYTES, MAX_FIELD_BYTES, MAX_HEADERS = 2048, 4096, 64
 """A request's first line, one header, and the number of them."""
-
-PROVERS_PER_ADDRESS = 1
-"""Pieces of work for one address at the same time."""
 
 ITEMS_AT_ONCE = 64
 """Proofs of one request that are made in one piece; then it is another address's turn."""
@@ -126,7 +124,7 @@ class FairShare:
         return self._total
 
     def take(self, address: str, amount: int, give_up: Callable[[], None]) -> Held | None:
-        """Take something for an address; None if it holds as much as it may, or no other holds as much.
+        """Take something for an address; None if it holds as much as it may, or no other holds more.
 
         `give_up` is called, once, if it has to be given up; it is released then. What is too large for `each` can be held alone.
         """
@@ -137,9 +135,8 @@ class FairShare:
             oldest = self._oldest_of_most()
             most = self._amounts[oldest.address]
             now = self._clock()
-            if most < own + amount or (most == own + amount and now < oldest.since + MIN_AGE_SECONDS):
-                return None
-            if oldest.address == address:
+            is_newcomer = not own and most >= amount and now >= oldest.since + MIN_AGE_SECONDS
+            if most <= own + amount and not is_newcomer:
                 return None
             self.release(oldest)
             oldest.give_up()

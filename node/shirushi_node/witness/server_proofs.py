@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar
@@ -61,7 +62,13 @@ class Prover:
     async def run(self, address: str, work: Callable[[], Result]) -> Result:
         """Return what some work on the store gives, done in a thread when it is the address's turn."""
         async with self._turns.turn(address):
-            return await self._witness.prove(work)
+            proving = asyncio.ensure_future(self._witness.prove(work))
+            try:
+                return await asyncio.shield(proving)
+            except asyncio.CancelledError:
+                # The thread goes on, and so does the turn: who asks and goes away takes no more than who stays.
+                await asyncio.wait([proving])
+                raise
 
     async def read(self, address: str, data: bytes) -> ProofsRequest:
         """Parse the body of a request; raises InvalidInputError."""

@@ -18,13 +18,12 @@ FORGOTTEN_SECONDS = 0.001
 
 
 class Turns:
-    """Lets `at_once` pieces of work go on, of one address `each` at most. `clock` is monotonic seconds."""
+    """Lets `at_once` pieces of work go on. `clock` is monotonic seconds."""
 
-    def __init__(self, at_once: int, each: int, clock: Callable[[], float]) -> None:
+    def __init__(self, at_once: int, clock: Callable[[], float]) -> None:
         self._at_once = at_once
-        self._each = each
         self._clock = clock
-        self._going: dict[str, int] = {}
+        self._going = 0
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
         self._done: dict[str, float] = {}
         self._halved = clock()
@@ -37,12 +36,13 @@ class Turns:
         try:
             yield
         finally:
+            self._forget()
             self._done[address] = self._done.get(address, 0.0) + max(0.0, self._clock() - started)
-            self._end(address)
+            self._end()
 
     async def _wait(self, address: str) -> None:
-        if self._may_go(address):
-            self._begin(address)
+        if self._going < self._at_once:
+            self._going += 1
             return
         turn = asyncio.get_running_loop().create_future()
         queue = self._waiting.setdefault(address, deque())
@@ -51,28 +51,19 @@ class Turns:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self._end(address)  # it had just been given the turn
+                self._end()  # it had just been given the turn
             else:
                 self._remove(address, turn)
             raise
 
-    def _may_go(self, address: str) -> bool:
-        return sum(self._going.values()) < self._at_once and self._going.get(address, 0) < self._each
-
-    def _begin(self, address: str) -> None:
-        self._going[address] = self._going.get(address, 0) + 1
-
-    def _end(self, address: str) -> None:
-        self._going[address] -= 1
-        if not self._going[address]:
-            del self._going[address]
-        self._forget()
-        while ready := [each for each in self._waiting if self._may_go(each)]:
-            chosen = min(ready, key=lambda each: self._done.get(each, 0.0))
+    def _end(self) -> None:
+        self._going -= 1
+        while self._waiting and self._going < self._at_once:
+            chosen = min(self._waiting, key=lambda each: self._done.get(each, 0.0))
             turn = self._waiting[chosen][0]
             self._remove(chosen, turn)
             if not turn.done():
-                self._begin(chosen)
+                self._going += 1
                 turn.set_result(None)
 
     def _remove(self, address: str, turn: asyncio.Future[None]) -> None:
