@@ -89,10 +89,11 @@ def check_authorities(member: Member, material: MemberBundle, now: datetime) -> 
     if not material.tls_ca_certificates:
         raise _defect(member, "expected at least one TLS CA certificate, found none")
     try:
+        msp = Msp.from_config(msp_config(material))
         authorities = Authorities(material.ca_certificates, material.intermediate_certificates)
         tls = Authorities(material.tls_ca_certificates, material.tls_intermediate_certificates)
     except InvalidInputError as error:
-        raise _defect(member, f"its CA certificates cannot be read: {error}") from None
+        raise _defect(member, f"its CA certificates make no MSP: {error}") from None
     for kind, found in (("CA", authorities), ("TLS CA", tls)):
         for authority in found:
             _check_period(member, authority.certificate, f"{kind} certificate", now)
@@ -106,10 +107,7 @@ def check_authorities(member: Member, material: MemberBundle, now: datetime) -> 
     for number, data in enumerate(material.revocation_lists):
         if not _is_signed(data, authorities):
             raise _defect(member, f"revocation list {number} is not signed by any of its CAs")
-    try:
-        return Msp.from_config(msp_config(material))
-    except InvalidInputError as error:
-        raise _defect(member, f"its CA certificates make no MSP: {error}") from None
+    return msp
 
 
 def check_identity(

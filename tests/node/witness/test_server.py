@@ -27,7 +27,7 @@ from shirushi_core.proofs.note import SignedNote
 from shirushi_core.proofs.status import Status
 from shirushi_core.proofs.tiles import Tile, TileTree, unbundle
 from shirushi_core.proofs.witness_protocol import ANCHORED, MAX_ASKED, ProofsRequest
-from shirushi_node.witness import server
+from shirushi_node.witness import server_limits as limits
 from shirushi_node.witness.service import WitnessService
 
 HEADS = (3, 5, 8, 11, 14, 16)
@@ -356,18 +356,42 @@ async def test_nothing_of_a_request_is_logged(
     assert commitment not in caplog.text
 
 
-async def test_requests_beyond_the_limit_are_refused(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "MAX_REQUESTS", 1)
-    slow = asyncio.create_task(client.request("GET", "/checkpoint/999?wait=1"))
-    await asyncio.sleep(0.2)
-    assert await client.refused(503, "GET", "/health") == "busy"
-    assert (await slow)[0] == 404
+async def test_requests_beyond_an_addresss_limit_are_refused_and_the_checkpoint_is_not(
+    client: Client,
+) -> None:
+    waiting = [
+        asyncio.create_task(client.request("GET", "/checkpoint/999?wait=2"))
+        for _ in range(limits.REQUESTS_PER_ADDRESS)
+    ]
+    while not waiting[0].done():
+        status, body, _ = await client.request("GET", "/health")
+        if status == 503:
+            break
+    assert b"busy" in body
+    assert SignedNote.from_bytes(await client.get("/checkpoint"))
+    assert {(await each)[0] for each in waiting} == {404}
+    assert (await client.json("/health"))["size"] == 16
+
+
+async def test_pages_of_other_origins_may_ask_for_what_is_read_only(client: Client) -> None:
+    for method, path in (("GET", "/checkpoint"), ("POST", "/proofs"), ("GET", "/nothing")):
+        _, _, headers = await client.request(method, path)
+        assert headers["Access-Control-Allow-Origin"] == "*"
+        assert "Access-Control-Allow-Credentials" not in headers
+        status, _, asked = await client.request("OPTIONS", path)
+        assert (status, asked["Access-Control-Allow-Origin"], asked["Access-Control-Allow-Methods"]) == (
+            204,
+            "*",
+            method,
+        )
+    _, _, headers = await client.request("GET", "/metrics")
+    assert "Access-Control-Allow-Origin" not in headers
 
 
 async def test_a_request_that_takes_too_long_is_ended(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "REQUEST_SECONDS", 0.1)
+    monkeypatch.setattr(limits, "REQUEST_SECONDS", 0.1)
     assert await client.refused(408, "GET", "/checkpoint/999?wait=5") == "timeout"
 
 
