@@ -281,9 +281,9 @@ def is_signed_by(
     return True
 
 
-def chain_identifier(chain: Chain) -> bytes:
-    """Return Fabric's CertifiersIdentifier: SHA-256 over the chain's certificates, each with a low-S signature."""
-    digest = hashlib.sha256()
+def chain_identifier(chain: Chain, hash_name: str = "sha256") -> bytes:
+    """Return Fabric's CertifiersIdentifier: a hash over the chain's certificates, each with a low-S signature."""
+    digest = hashlib.new(hash_name)
     for position, authority in enumerate(chain):
         issuer = chain[min(position + 1, len(chain) - 1)]
         digest.update(low_s_der(authority.certificate, issuer.key))

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from fabric_protos.common import configtx_pb2, configuration_pb2, policies_pb2
 from fabric_protos.orderer import configuration_pb2 as orderer_pb2
 from fabric_protos.orderer.smartbft import configuration_pb2 as smartbft_pb2
+from fabric_protos.peer import configuration_pb2 as peer_pb2
 from google.protobuf.message import DecodeError
 
 from shirushi_core.errors import InvalidInputError
@@ -20,6 +21,7 @@ from shirushi_core.fabric.certificate_chain import load_authority
 from shirushi_core.fabric.channel_config import ChannelConfig, parse_duration, read_config
 from shirushi_core.fabric.config_groups import encoded, quorum_policy
 from shirushi_core.fabric.identity import Identity
+from shirushi_core.fabric.messages import parse
 from shirushi_core.fabric.msp import IdentityError, Msp
 
 LEAST_BATCH_BYTES = 10 * 1024
@@ -54,6 +56,14 @@ def check_group(group: configtx_pb2.ConfigGroup, before: configtx_pb2.ConfigGrou
     for place, problem in config.unreadable.items():
         if old.get(place) != problem:
             raise InvalidInputError(problem)
+    for name, organisation in group.groups["Application"].groups.items():
+        if "AnchorPeers" in organisation.values:
+            try:
+                parse(peer_pb2.AnchorPeers, organisation.values["AnchorPeers"].value)
+            except DecodeError:
+                raise InvalidInputError(
+                    f"the value AnchorPeers of {name} is no AnchorPeers message"
+                ) from None
     if config.consensus_type != "BFT":
         raise InvalidInputError(f"the consensus type is {config.consensus_type!r}; expected BFT")
     consenters = read_consenters(group)

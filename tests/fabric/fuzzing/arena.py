@@ -43,6 +43,9 @@ class Tally:
     cases: int = 0
     said: Counter[str] = field(default_factory=Counter)
     differences: list[str] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+    """Why orderers refused config updates."""
+
     withheld: int = 0
     """Transactions that would have ended Fabric's peers."""
 
@@ -64,6 +67,7 @@ class Arena:
         self.twins = twins
         self.channel = twins.topology.channel
         self.cast: dict[str, Signer] = dict(cast_of(twins.layout, twins.topology))
+        self.position = odd
         self.member = twins.topology.members[odd]
         self.issuer = issuer_of_member(twins, self.member)
         self.made = 0
