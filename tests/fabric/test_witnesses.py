@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from fabric_protos.common import common_pb2
 from tests.fabric.changing_network import ChangingNetwork
-from tests.node.witness.test_block_check import follow
 from tests.node.witness.test_real_ledger import (
     test_what_is_issued_and_revoked_is_proved_by_every_witness_under_one_head,
 )
+from tests.support.derived_chain import follow
 
 from shirushi_core.fabric.channel_config import BatchParameters
 from shirushi_core.fabric.config_edits import set_batch
+from shirushi_node.witness.block_check import read_configuration
 
 __all__ = ["test_what_is_issued_and_revoked_is_proved_by_every_witness_under_one_head"]
 
@@ -34,7 +35,11 @@ def test_config_blocks_of_real_orderers_bring_their_configuration(changing: Chan
     first = changing.members[0]
     blocks = [common_pb2.Block.FromString(changing.genesis_file.read_bytes())]
     blocks += [changing.committed_block(first, number) for number in range(1, height)]
-    last = follow(blocks)[-1].after
-    assert last.config.sequence == 2
-    assert last.config.batch.max_message_count == 60
-    assert last.config_number == height - 1
+    followed = follow(blocks)
+    assert [alarm for each in followed for alarm in each.alarms] == []
+    assert sum(each.derived.brings_config for each in followed) == 2
+    config = read_configuration(followed[-1].committed.data).config
+    assert config is not None
+    assert config.sequence == 2
+    assert config.batch.max_message_count == 60
+    assert followed[-1].after.config_block == height - 1

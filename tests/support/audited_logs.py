@@ -125,7 +125,7 @@ async def long_log() -> ContractLog:
     """A lively log that goes on for three tiles, of which one is full."""
     log = await lively_log()
     for number in range(8):
-        await log.issue(*[f"type-{number}-{n}" for n in range(40)])
+        await log.issue_batches(*[f"batch-{number}-{n}" for n in range(40)])
     await log.change("later", log.city.change(1, 4, status="revoked", effective_at=START))
     return log
 

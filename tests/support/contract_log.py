@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import Any
 
 from tests.support.anchors_ledger import MEMBERS, START, Consortium, IssuingParty, Outcome
@@ -51,6 +52,18 @@ class ContractLog(PaperLog):
             *[
                 await submit(self.city.submitter, "issue", self.city.issuance(size, document_type=each))
                 for each in document_types
+            ]
+        )
+
+    async def issue_batches(self, *names: str) -> None:
+        """Log a block with a small batch for each name: many batches of one document type."""
+        submit = self.consortium.ledger.submit
+        self.add(
+            *[
+                await submit(
+                    self.city.submitter, "issue", self.city.issuance(3, root=sha256(each.encode()).digest())
+                )
+                for each in names
             ]
         )
 
