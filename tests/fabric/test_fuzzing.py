@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -44,7 +43,7 @@ def settle(kind: str, tally: Tally) -> None:
     if REPORT:
         path = Path(REPORT)
         known = json.loads(path.read_text()) if path.exists() else {}
-        path.write_text(json.dumps({**known, f"{kind} from {FIRST}": asdict(tally)}, indent=1))
+        path.write_text(json.dumps({**known, f"{kind} from {FIRST}": tally.to_json()}, indent=1))
     assert not tally.differences, "\n".join(tally.differences[:SHOWN])
     assert tally.cases
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -52,6 +53,10 @@ class Tally:
     lost: list[str] = field(default_factory=list)
     """Transactions that an orderer took, and that are in no block."""
 
+    def to_json(self) -> dict[str, Any]:
+        """Return it for a report."""
+        return {**vars(self), "said": dict(self.said)}
+
     def count(self, name: str, theirs: str, ours: str) -> None:
         self.cases += 1
         self.said[theirs] += 1
@@ -72,6 +77,7 @@ class Arena:
         self.issuer = issuer_of_member(twins, self.member)
         self.made = 0
         """Transactions so far: each has a number of its own."""
+        self._names: dict[bytes, str] = {}
 
     def judge(self, plans: Sequence[tuple[str, Plan]], cast: Mapping[str, Signer], tally: Tally) -> None:
         """Hand transactions in at both, and count what both say."""
@@ -104,7 +110,7 @@ class Arena:
         sent = [*envelopes, ("the last one", last)]
         answers = self.twins.run(self.twins.hand_in([data for _, data in sent]))
         accepted: dict[bytes, list[str]] = {}
-        names = {_payload(data): name for name, data in sent if _is_message(data)}
+        self._names.update({_payload(data): name for name, data in sent if _is_message(data)})
         for (name, data), theirs in zip(sent, answers, strict=True):
             ours = self.twins.answer_of_ours(data)
             if theirs == ACCEPTED:
@@ -118,7 +124,7 @@ class Arena:
             ):
                 payload = _payload(data)
                 waiting = accepted.get(payload)
-                name = waiting.pop(0) if waiting else f"{names[payload]}, which its orderer did not take"
+                name = waiting.pop(0) if waiting else f"{self._names[payload]}, which came late"
                 tally.count(name, _code(theirs_code), _code(ours_code))
             if block.theirs == block.ours and block.their_hash != block.our_hash:
                 tally.differences.append(f"{name}: another commit hash of its block")

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from random import Random
 
+from fabric_protos.common import configtx_pb2
 from tests.fabric.fuzzing.arena import Arena, Tally, written
 from tests.fabric.fuzzing.cases import OddIdentity, serialized
 from tests.fabric.fuzzing.drafts import end_entity
@@ -34,7 +35,7 @@ def judge_updates(arena: Arena, seeds: Iterable[int], tally: Tally) -> None:
             _try(arena, case, tally)
             back = ConfigCase(seed, "taken back", (), original, arena.issuer)
             if not _update(arena, back, tally):
-                raise AssertionError(f"{case.name} cannot be taken back")
+                raise AssertionError(f"{case.name} cannot be taken back: {tally.reasons[-1:]}")
 
 
 def _update(arena: Arena, case: ConfigCase, tally: Tally) -> bool:
@@ -54,7 +55,7 @@ def _update(arena: Arena, case: ConfigCase, tally: Tally) -> bool:
     envelope = proposed.envelope(admin, secrets.token_bytes(24), int(datetime.now(UTC).timestamp()))
     (answer,) = arena.twins.run(arena.twins.hand_in([envelope.SerializeToString()]))
     theirs = "taken" if answer == ACCEPTED else "refused"
-    ours, reason = _ours(case, config)
+    ours, reason = ours_of(case, config.config.channel_group)
     tally.count(case.name, theirs, ours if ours == theirs else f"{ours} {reason}")
     if answer != ACCEPTED:
         tally.reasons.append(f"{case.name}: {answer}")
@@ -66,9 +67,10 @@ def _update(arena: Arena, case: ConfigCase, tally: Tally) -> bool:
     return True
 
 
-def _ours(case: ConfigCase, config: ChannelConfig) -> tuple[str, str]:
+def ours_of(case: ConfigCase, before: configtx_pb2.ConfigGroup) -> tuple[str, str]:
+    """Say whether our own code takes a change, and why not."""
     try:
-        check_group(case.edited, config.config.channel_group)
+        check_group(case.edited, before)
     except InvalidInputError as error:
         if str(error).startswith("consenter "):
             return "taken", ""  # our own tools make no such update, and read it
