@@ -5,4 +5,5 @@ from __future__ import annotations
 BENCHMARK = "benchmark"
 GROWTH = "growth"
 GROWTH_CERTIFICATE = "growth-certificate"
-ALL = (BENCHMARK, GROWTH, GROWTH_CERTIFICATE)
+GROWTH_ANCHOR = "growth-anchor"
+ALL = (BENCHMARK, GROWTH, GROWTH_ANCHOR, GROWTH_CERTIFICATE)

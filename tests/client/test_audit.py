@@ -161,7 +161,7 @@ class TestALogThatAllMembersSign:
     ) -> None:
         index = index_of(log, "status", number)
         entry = StatusEntry.from_bytes(log.entries[index])
-        bent = log.but(index, StatusEntry(entry.block, b"\x42" * 32).to_bytes())
+        bent = log.but(index, StatusEntry(entry.block, b"\x42" * 32, entry.time).to_bytes())
         report = await audited(everyone(served(bent)))
         assert {each.code for each in report.findings} == {Code.STATUS_ROOT_DIFFERS}
         assert {each.index for each in report.findings} == {index}

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from shirushi_benchmarks.document_types import GROWTH_ANCHOR
 from shirushi_benchmarks.issuing import open_issuer
 from shirushi_benchmarks.measurement import Measurement, quantiles_ms
 from shirushi_benchmarks.processes import cpu_seconds
@@ -100,7 +101,7 @@ async def _anchor(layout: Layout, pid: int, parameters: Parameters) -> Measureme
             statement = BatchStatement(
                 session.consortium.channel,
                 session.profile.issuer_id(),
-                "growth-anchor",
+                GROWTH_ANCHOR,
                 os.urandom(32),
                 CERTIFICATES,
                 int(time.time()),
