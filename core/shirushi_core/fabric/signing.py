@@ -135,13 +135,20 @@ def verify(key: PublicKey, signature: bytes, message: bytes, digest: hashes.Hash
 def ecdsa_numbers(signature: bytes) -> tuple[int, int]:
     """Return r and s; as in Fabric more may stand behind them; raises SignatureError (bccsp/utils/ecdsa.go)."""
     try:
-        numbers = Reader(signature).inner(SEQUENCE)
-        r, s = numbers.integer(), numbers.integer()
-    except DerError:
-        raise SignatureError("The signature is not a DER sequence of two integers") from None
+        r, s = decode_dss_signature(signature)  # faster, and the same where there is nothing more
+    except ValueError:
+        r, s = _lenient_numbers(signature)
     if r <= 0 or s <= 0:
         raise SignatureError("invalid signature, R and S must be larger than zero")
     return r, s
+
+
+def _lenient_numbers(signature: bytes) -> tuple[int, int]:
+    try:
+        numbers = Reader(signature).inner(SEQUENCE)
+        return numbers.integer(), numbers.integer()
+    except DerError:
+        raise SignatureError("The signature is not a DER sequence of two integers") from None
 
 
 def low_s(signature: bytes, curve: ec.EllipticCurve) -> bytes:

@@ -12,6 +12,7 @@ from random import Random
 import pytest
 from fabric_protos.msp import msp_config_pb2
 from tests.fabric.fuzzing.certificate_oddities import ODDITIES
+from tests.fabric.fuzzing.der import UTC_TIME, tlv
 from tests.fabric.fuzzing.drafts import authority, end_entity, issuer_of
 from tests.fabric.fuzzing.keys import make_key
 
@@ -21,6 +22,7 @@ from shirushi_core.fabric.msp import IdentityError, Msp
 
 FILE = Path(__file__).parents[2] / "vectors" / "odd-certificates.json"
 CA = authority(b"ca", make_key(Random(0)), Random(0), path_length=0)
+CA.not_after = tlv(UTC_TIME, b"290101000000Z")  # as long as those that our tools make
 CONFIG = msp_config_pb2.FabricMSPConfig(name="OddMSP", root_certs=[CA.encoded])
 CONFIG.fabric_node_ous.enable = True
 for role in ("client", "peer", "admin", "orderer"):
