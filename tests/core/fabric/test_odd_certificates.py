@@ -6,6 +6,7 @@ tests/vectors/odd-certificates.json holds, for every oddity alone, whether a pee
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -22,7 +23,8 @@ from shirushi_core.fabric.msp import IdentityError, Msp
 
 FILE = Path(__file__).parents[2] / "vectors" / "odd-certificates.json"
 CA = authority(b"ca", make_key(Random(0)), Random(0), path_length=0)
-CA.not_after = tlv(UTC_TIME, b"290101000000Z")  # as long as those that our tools make
+CA.not_before, CA.not_after = tlv(UTC_TIME, b"261201000000Z"), tlv(UTC_TIME, b"361201000000Z")
+ISSUER = replace(issuer_of(CA), begin="261201000000Z")  # as it was when Fabric was asked
 CONFIG = msp_config_pb2.FabricMSPConfig(name="OddMSP", root_certs=[CA.encoded])
 CONFIG.fabric_node_ous.enable = True
 for role in ("client", "peer", "admin", "orderer"):
@@ -31,7 +33,7 @@ for role in ("client", "peer", "admin", "orderer"):
 
 def accepted(oddity: str) -> bool:
     random = Random(oddity)
-    draft = end_entity(issuer_of(CA), "peer", random, make_key(random))
+    draft = end_entity(ISSUER, "peer", random, make_key(random))
     ODDITIES[oddity](draft, random)
     try:
         Msp(CONFIG).accept(Identity("OddMSP", draft.encoded))
