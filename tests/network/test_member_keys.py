@@ -19,7 +19,7 @@ from shirushi_core.fabric.channel_config import BatchParameters, from_config_blo
 from shirushi_core.fabric.genesis import genesis_block, msp_config
 from shirushi_core.fabric.identity import Identity
 from shirushi_core.fabric.msp import ExpiredIdentityError, Msp, Role
-from shirushi_core.fabric.signing import verify
+from shirushi_core.fabric.signing import load_certificate, verify
 from shirushi_network import member_keys
 from shirushi_network.certificates import ATTRIBUTES_OID
 from shirushi_network.member_keys import (
@@ -119,7 +119,7 @@ def test_the_issuers_certificate_says_so_to_chaincodes_and_no_other_does(members
     said = {}
     for home in IDENTITIES:
         folder = members / CITY.id / home / "msp"
-        certificate = load_signing_identity(folder, CITY.msp_id).identity.certificate
+        certificate = load_certificate(load_signing_identity(folder, CITY.msp_id).identity.certificate_pem)
         said[home] = [
             json.loads(extension.value.value)
             for extension in certificate.extensions

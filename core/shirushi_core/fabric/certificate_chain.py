@@ -110,9 +110,10 @@ class Authorities:
         for authority in self._all:
             chain = self._chain_of_authority(authority)
             if authority.is_root and not _is_own_issuer(authority.certificate):
+                issuer = authority.certificate.issuer.rfc4514_string()
                 raise InvalidInputError(
-                    f"the CA certificate {authority.name} is not valid: failed to traverse certificate verification chain: "
-                    "a root that signed itself was expected"
+                    f"the root CA certificate {authority.name} is not signed by itself: if {issuer} is its root, expected that one "
+                    "as root and this one as intermediate; and its keyUsage has to allow keyCertSign"
                 )
             if not authority.is_root:
                 inner.update(above.certificate for above in chain[1:])
