@@ -9,10 +9,10 @@ DEMO_DOCS ?=
 BENCH_HISTORY := benchmarks/history.jsonl
 OWN_HISTORY := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/shirushi/bench-history.jsonl
 
-.PHONY: help setup lint types unit test demo bench bench-short clean
+.PHONY: help setup lint types unit test derivation-matrix demo bench bench-short clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 setup: $(STAMP) ## a .venv with everything
 
@@ -34,6 +34,9 @@ unit: setup ## the tests; those with a network of real Fabric nodes have the mac
 
 test: lint types unit bench-short ## lint, types, tests and a short benchmark
 
+derivation-matrix: ## derive the fuzzer's corpus with the oldest and the newest libraries, under every Python found
+	$(PYTHON) tests/derivation_matrix.py
+
 demo: setup ## the pilot replayed: certificates issued, verified, revoked (DEMO_DOCS=folder adds your own)
 	$(BIN)/shirushi demo $(if $(DEMO_DOCS),--documents '$(DEMO_DOCS)')
 
@@ -45,4 +48,4 @@ bench-short: setup ## measure a little of everything on the embedded ledger, and
 	$(BIN)/shirushi bench --short --engine embedded --history '$(OWN_HISTORY)' --compare $(BENCH_HISTORY)
 
 clean: ## remove what make made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-output
+	rm -rf $(VENV) .matrix .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-output

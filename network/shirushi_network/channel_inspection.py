@@ -11,7 +11,7 @@ from fabric_protos.common import configtx_pb2
 
 from shirushi_core.errors import InvalidInputError
 from shirushi_core.fabric.channel_config import ChannelConfig
-from shirushi_core.fabric.config_checks import check_group, read_consenters
+from shirushi_core.fabric.config_checks import check_group, member_problems, read_consenters
 from shirushi_core.fabric.config_description import Section, describe_config
 from shirushi_core.fabric.config_difference import describe_difference
 from shirushi_core.fabric.config_edits import renew_member
@@ -59,9 +59,9 @@ def _named(section: Section, members: Mapping[str, Member]) -> Section:
 
 
 def _unfit(config: ChannelConfig) -> Iterator[str]:
-    for place, problem in config.unreadable.items():
-        yield f"the {place} cannot be read here, which costs that member alone: {problem}"
     try:
+        for place, problem in member_problems(config.config.channel_group).items():
+            yield f"{place}, which hinders that member alone: {problem}"
         check_group(config.config.channel_group, config.config.channel_group)
     except InvalidInputError as error:
         yield f"orderers could not run with this configuration: {error}"

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from tests.fabric.chaincode_thread import ServedChaincode, served
+from tests.fabric.fuzzing.arena import Arena, FuzzedTwins
+from tests.fabric.fuzzing.envelopes import ANCHORS
 from tests.fabric.native_network import NativeNetwork
 from tests.fabric.random_plans import OPEN, STRICT
 from tests.fabric.told_chaincode import ToldChaincode
@@ -65,6 +67,22 @@ def live_consortium(
     live.up()
     yield live
     live.down()
+
+
+@pytest.fixture(scope="module")
+def arena(fabric: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
+    """Real Fabric and the embedded ledger, to which odd certificates, transactions and config updates are fed."""
+    root = tmp_path_factory.mktemp("arena")
+    with served(dict.fromkeys((OPEN, STRICT, ANCHORS), ToldChaincode)) as chaincodes:
+        network = NativeNetwork.joined(root / "real", twins_topology())
+        addresses = {name: each.address for name, each in chaincodes.items()}
+        both = FuzzedTwins(network, addresses, root / "embedded")
+        try:
+            both.start()
+            yield Arena(both)
+        finally:
+            both.stop()
+            network.down()
 
 
 @pytest.fixture(scope="module")

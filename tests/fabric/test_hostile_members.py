@@ -22,7 +22,6 @@ from tests.fabric.forging import _authority
 from tests.fabric.test_witness_processes import agree, all_sign, tiles
 from tests.network.test_witnesses import issue, note_of
 from tests.support.command import shirushi
-from tests.support.throwaway_ca import pem
 from tests.support.transactions import sign_envelope
 
 from shirushi_core.fabric import config_edits
@@ -136,7 +135,7 @@ def test_an_odd_transaction_of_a_client_stops_no_witness(live: ChangingNetwork, 
     agree(live)
 
 
-def with_name_constraints(authority: Any) -> x509.Certificate:
+def with_name_constraints(authority: Any) -> bytes:
     constraints = x509.NameConstraints([x509.DNSName("example.org")], None)
     identity: SigningIdentity = authority.issue(
         "admin",
@@ -144,7 +143,7 @@ def with_name_constraints(authority: Any) -> x509.Certificate:
         extensions=[(constraints, False)],
         not_before=authority.certificate.not_valid_before_utc,
     )
-    return identity.identity.certificate
+    return identity.identity.certificate_pem
 
 
 def add_admin(msp_id: str, certificate: bytes) -> Any:
@@ -170,7 +169,7 @@ def test_an_odd_admin_of_one_member_stops_no_witness(live: ChangingNetwork, tmp_
     haw = live.member("haw")
     odd = with_name_constraints(_authority(live.home(haw), haw.msp_id))
     height = live.settle()
-    change_alone(live, haw, add_admin(haw.msp_id, pem(odd)))
+    change_alone(live, haw, add_admin(haw.msp_id, odd))
     live.wait_until(lambda: live.settle() > height, "the config block")
     before = note_of(live.root, "gcom").text
     issue(live.root, tmp_path / "certificate.txt")

@@ -110,9 +110,10 @@ class Authorities:
         for authority in self._all:
             chain = self._chain_of_authority(authority)
             if authority.is_root and not _is_own_issuer(authority.certificate):
+                issuer = authority.certificate.issuer.rfc4514_string()
                 raise InvalidInputError(
-                    f"the CA certificate {authority.name} is not valid: failed to traverse certificate verification chain: "
-                    "a root that signed itself was expected"
+                    f"the root CA certificate {authority.name} is not signed by itself: if {issuer} is its root, expected that one "
+                    "as root and this one as intermediate; and its keyUsage has to allow keyCertSign"
                 )
             if not authority.is_root:
                 inner.update(above.certificate for above in chain[1:])
@@ -281,9 +282,9 @@ def is_signed_by(
     return True
 
 
-def chain_identifier(chain: Chain) -> bytes:
-    """Return Fabric's CertifiersIdentifier: SHA-256 over the chain's certificates, each with a low-S signature."""
-    digest = hashlib.sha256()
+def chain_identifier(chain: Chain, hash_name: str = "sha256") -> bytes:
+    """Return Fabric's CertifiersIdentifier: a hash over the chain's certificates, each with a low-S signature."""
+    digest = hashlib.new(hash_name)
     for position, authority in enumerate(chain):
         issuer = chain[min(position + 1, len(chain) - 1)]
         digest.update(low_s_der(authority.certificate, issuer.key))

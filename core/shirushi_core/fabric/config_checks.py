@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from fabric_protos.common import configtx_pb2, configuration_pb2, policies_pb2
 from fabric_protos.orderer import configuration_pb2 as orderer_pb2
 from fabric_protos.orderer.smartbft import configuration_pb2 as smartbft_pb2
+from fabric_protos.peer import configuration_pb2 as peer_pb2
 from google.protobuf.message import DecodeError
 
 from shirushi_core.errors import InvalidInputError
@@ -20,6 +21,7 @@ from shirushi_core.fabric.certificate_chain import load_authority
 from shirushi_core.fabric.channel_config import ChannelConfig, parse_duration, read_config
 from shirushi_core.fabric.config_groups import encoded, quorum_policy
 from shirushi_core.fabric.identity import Identity
+from shirushi_core.fabric.messages import parse
 from shirushi_core.fabric.msp import IdentityError, Msp
 
 LEAST_BATCH_BYTES = 10 * 1024
@@ -46,26 +48,43 @@ _ORDERED = (
 def check_group(group: configtx_pb2.ConfigGroup, before: configtx_pb2.ConfigGroup | None = None) -> None:
     """Refuse a configuration that BFT orderers would refuse, or would halt with; raises InvalidInputError.
 
-    What a member has in the configuration `before` and cannot be read here is left to that member: it does not keep others from
+    What is wrong with one member's own part in the configuration `before` is left to that member: it does not keep others from
     changing theirs. Expiry is not looked at, for this knows no clock.
     """
     config = read_config("", configtx_pb2.Config(channel_group=group))
-    old = {} if before is None else read_config("", configtx_pb2.Config(channel_group=before)).unreadable
-    for place, problem in config.unreadable.items():
-        if old.get(place) != problem:
+    _check_distinct(read_consenters(group))
+    known = {} if before is None else member_problems(before)
+    for place, problem in member_problems(group).items():
+        if known.get(place) != problem:
             raise InvalidInputError(problem)
     if config.consensus_type != "BFT":
         raise InvalidInputError(f"the consensus type is {config.consensus_type!r}; expected BFT")
-    consenters = read_consenters(group)
-    _check_distinct(consenters)
-    for consenter in consenters:
-        if consenter.msp_id not in config.msps.unreadable:
-            _check_consenter(consenter, config)
     if not has_quorum_policy(group):
         raise InvalidInputError(
             "the BlockValidation policy is not the quorum of the consenters, which BFT orderers require"
         )
     _check_options(group, config)
+
+
+def member_problems(group: configtx_pb2.ConfigGroup) -> dict[str, str]:
+    """Return what is wrong with one member's part each: place → problem; raises InvalidInputError for what is everybody's."""
+    config = read_config("", configtx_pb2.Config(channel_group=group))
+    found = dict(config.unreadable)
+    for name, organisation in group.groups["Application"].groups.items():
+        if "AnchorPeers" not in organisation.values:
+            continue
+        try:
+            parse(peer_pb2.AnchorPeers, organisation.values["AnchorPeers"].value)
+        except DecodeError:
+            found[f"anchor peers of {name}"] = f"the value AnchorPeers of {name} is no AnchorPeers message"
+    for consenter in read_consenters(group):
+        if consenter.msp_id in config.msps.unreadable:
+            continue
+        try:
+            _check_consenter(consenter, config)
+        except InvalidInputError as error:
+            found[f"consenter {consenter.id}"] = str(error)
+    return found
 
 
 def read_consenters(group: configtx_pb2.ConfigGroup) -> list[configuration_pb2.Consenter]:

@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
 
+from cryptography.hazmat.primitives import hashes
 from fabric_protos.msp import msp_config_pb2
 from google.protobuf.message import DecodeError
 
@@ -37,6 +38,8 @@ CACHED_IDENTITIES = 4096
 """Accepted identities an MspManager keeps; judging one anew costs about 0.3 ms."""
 
 _FABRIC_TYPE = 0
+_SIGNATURE_DIGESTS: dict[str, hashes.HashAlgorithm] = {"SHA2": hashes.SHA256(), "SHA3": hashes.SHA3_256()}
+_CHAIN_DIGESTS = {"SHA256": "sha256", "SHA384": "sha384", "SHA3_256": "sha3_256", "SHA3_384": "sha3_384"}
 _principal = lru_cache(maxsize=256)(parse_principal)
 
 
@@ -112,7 +115,7 @@ class Msp:
             raise type(error)(f"{error} ({_describe(certificate)}, MSP {self.msp_id})") from None
 
     def _set_up(self, config: msp_config_pb2.FabricMSPConfig) -> None:
-        self._check_hashes(config)
+        self._set_up_hashes(config)
         self._authorities = Authorities(config.root_certs, config.intermediate_certs)
         self.root_certificates = tuple(config.root_certs)
         self._revoked = RevocationLists(config.revocation_list)
@@ -142,16 +145,18 @@ class Msp:
                     f"the intermediate CA certificate {authority.name} is not valid: {error}"
                 ) from None
 
-    def _check_hashes(self, config: msp_config_pb2.FabricMSPConfig) -> None:
-        family = config.crypto_config.signature_hash_family or "SHA2"
+    def _set_up_hashes(self, config: msp_config_pb2.FabricMSPConfig) -> None:
+        """Take over the hashes for signatures and for chains; a family for signatures that is unknown is found out by its use."""
+        self._signature_digest = _SIGNATURE_DIGESTS.get(config.crypto_config.signature_hash_family or "SHA2")
         function = config.crypto_config.identity_identifier_hash_function or "SHA256"
-        if (family, function) != ("SHA2", "SHA256"):
+        if function not in _CHAIN_DIGESTS:
             raise InvalidInputError(
-                f"hash family not recognized [{family}, {function}]; expected SHA2 and SHA256"
+                f"hash function not recognized [{function}]; expected one of {', '.join(_CHAIN_DIGESTS)}"
             )
+        self._chain_digest = _CHAIN_DIGESTS[function]
 
     def _certifiers(self, unit: msp_config_pb2.FabricOUIdentifier) -> bytes:
-        return chain_identifier(self._authorities.chain_of(unit.certificate))
+        return chain_identifier(self._authorities.chain_of(unit.certificate), self._chain_digest)
 
     def _read_node_ous(self, config: msp_config_pb2.FabricMSPConfig) -> tuple[_NodeOu, ...]:
         """Return the units that stand for roles; none if NodeOUs are off."""
@@ -208,7 +213,7 @@ class Msp:
             self._revoked.check(certificate, chain[0])
         except RevokedError as error:
             raise IdentityError(f"could not validate identity against certification chain: {error}") from None
-        certifiers = chain_identifier(chain)
+        certifiers = chain_identifier(chain, self._chain_digest)
         units = list(certificate.organizational_units)
         self._check_units(units, certifiers)
         return ValidIdentity(
@@ -219,6 +224,7 @@ class Msp:
             certifiers_identifier=certifiers,
             fingerprint=hashlib.sha256(certificate.signed_part).digest(),
             expires_at=certificate.not_after,
+            signature_digest=self._signature_digest,
         )
 
     def _check_units(self, units: list[str], certifiers: bytes) -> None:

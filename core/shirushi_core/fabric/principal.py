@@ -5,17 +5,18 @@ Source: msp/mspimpl.go (SatisfiesPrincipal, hasOURole, collectPrincipals).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from cryptography.hazmat.primitives import hashes
 from fabric_protos.msp import msp_principal_pb2
 from google.protobuf.message import DecodeError
 
 from shirushi_core.errors import InvalidInputError
 from shirushi_core.fabric.identity import Identity
-from shirushi_core.fabric.signing import PublicKey, verify
+from shirushi_core.fabric.signing import PublicKey, SignatureError, verify
 
 MAX_COMBINED_DEPTH = 8
 """How deeply combined principals may nest."""
@@ -54,6 +55,8 @@ class ValidIdentity:
     certifiers_identifier: bytes  # SHA-256 over the chain above it, as OU principals name it
     fingerprint: bytes  # SHA-256 of the certificate's signed part: one per certificate, however it is encoded
     expires_at: datetime
+    signature_digest: hashes.HashAlgorithm | None = field(default_factory=hashes.SHA256)
+    """None if its MSP names one that Fabric does not know."""
 
     @property
     def msp_id(self) -> str:
@@ -62,7 +65,9 @@ class ValidIdentity:
 
     def verify(self, signature: bytes, message: bytes) -> None:
         """Check this identity's signature over a message; raises SignatureError."""
-        verify(self.public_key, signature, message)
+        if self.signature_digest is None:
+            raise SignatureError(f"hash family not recognized by MSP {self.msp_id}; expected SHA2 or SHA3")
+        verify(self.public_key, signature, message, self.signature_digest)
 
 
 class Principal(Protocol):

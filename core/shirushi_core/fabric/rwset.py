@@ -88,8 +88,8 @@ def encode(sets: Sequence[NamespaceRwSet]) -> bytes:
 def decode(data: bytes) -> tuple[NamespaceRwSet, ...]:
     """Parse TxReadWriteSet bytes; raises InvalidInputError.
 
-    A namespace may stand there twice: the validator has a code of its own for that. Of a key that is written twice the last one
-    counts; one that was read twice in different versions cannot have been read so. The Merkle summary that Fabric's peers write for
+    A namespace may stand there twice: the validator has a code of its own for that. A key that is written twice is what Fabric makes of
+    it; one that was read twice in different versions cannot have been read so. The Merkle summary that Fabric's peers write for
     more than 50 range reads is refused.
     """
     try:
@@ -166,6 +166,7 @@ def _parse_writes(message: rwset_pb2.NsReadWriteSet) -> NamespaceRwSet:
 def _parse_namespace(message: rwset_pb2.NsReadWriteSet) -> NamespaceRwSet:
     namespace = message.namespace
     inner = parse(kvrwset_pb2.KVRWSet, message.rwset)
+    writes, touched = _merged(_writes(inner))
     reads: dict[str, Version | None] = {}
     for each in inner.reads:
         version = _version(each)
@@ -174,10 +175,34 @@ def _parse_namespace(message: rwset_pb2.NsReadWriteSet) -> NamespaceRwSet:
         namespace=namespace,
         reads=reads,
         range_reads=tuple(_parse_range(namespace, each) for each in inner.range_queries_info),
-        writes=tuple({each.key: each for each in _writes(inner)}.values()),
-        metadata_writes=_metadata_writes(inner),
+        writes=writes,
+        metadata_writes={**touched, **_metadata_writes(inner)},
         collections=tuple(each.collection_name for each in message.collection_hashed_rwset),
     )
+
+
+def _merged(
+    writes: Sequence[Write],
+) -> tuple[tuple[Write, ...], dict[str, dict[str, bytes] | None]]:
+    """Return each key's one write, and the keys that are touched only: what Fabric makes of a key that is written twice.
+
+    It counts how often a key is written where it should note that it is: two values leave the key as it is, without its metadata, and so
+    do two deletions; a deletion among values deletes; of three values the last one counts (validation/tx_ops.go).
+    """
+    by_key: dict[str, list[Write]] = {}
+    for write in writes:
+        by_key.setdefault(write.key, []).append(write)
+    found: list[Write] = []
+    touched: dict[str, dict[str, bytes] | None] = {}
+    for key, each in by_key.items():
+        deletions = sum(write.value is None for write in each)
+        if deletions == 1:
+            found.append(Write(key, None))
+        elif len(each) == 1 or len(each) == 3:
+            found.append(each[-1])
+        if len(each) > 1 and deletions != 1:
+            touched[key] = None
+    return tuple(found), touched
 
 
 def _writes(message: kvrwset_pb2.KVRWSet) -> tuple[Write, ...]:

@@ -8,7 +8,7 @@ import pytest
 from fabric_protos.common import common_pb2
 from fabric_protos.ledger.rwset.kvrwset import kv_rwset_pb2
 from google.protobuf.message import DecodeError
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fabric.fuzzing.wire_oddities import ODDITIES, parts_of
 
@@ -52,6 +52,7 @@ def test_one_kind_of_two_is_kept_of_a_choice() -> None:
     assert found.WhichOneof("reads_info") == "reads_merkle_hashes"
 
 
+@settings(deadline=None)
 @given(
     name=st.sampled_from(sorted(ODDITIES)),
     again=st.sampled_from(sorted(ODDITIES)),

@@ -220,7 +220,7 @@ class TestConfiguration:
                 "CA attribute",
             ),
             (ThrowawayCa.root(subject_key_id=False), "Subject Key Identifier"),
-            (ThrowawayCa.root(key_cert_sign=False), "signed itself"),
+            (ThrowawayCa.root(key_cert_sign=False), "keyCertSign"),
         ],
         ids=["not_a_ca", "no_ski", "may_not_sign"],
     )

@@ -110,15 +110,22 @@ def one_namespace(inner: kv_rwset_pb2.KVRWSet) -> bytes:
     return bytes(rwset_pb2.TxReadWriteSet(ns_rwset=[namespace]).SerializeToString())
 
 
-def test_of_a_key_that_is_written_twice_the_last_one_counts() -> None:
-    writes = [kv_rwset_pb2.KVWrite(key="a", value=value) for value in (b"1", b"2")]
-    metadata = [
-        kv_rwset_pb2.KVMetadataWrite(key="a", entries=[kv_rwset_pb2.KVMetadataEntry(name="n", value=value)])
-        for value in (b"1", b"2")
-    ]
-    (found,) = decode(one_namespace(kv_rwset_pb2.KVRWSet(writes=writes, metadata_writes=metadata)))
-    assert found.writes == (Write("a", b"2"),)
-    assert found.metadata_writes == {"a": {"n": b"2"}}
+@pytest.mark.parametrize(
+    ("values", "writes", "metadata"),
+    [
+        ((b"1", b"2"), (), {"a": None}),
+        ((b"", b""), (), {"a": None}),
+        ((b"1", b""), (Write("a", None),), {}),
+        ((b"", b"1"), (Write("a", None),), {}),
+        ((b"1", b"2", b"3"), (Write("a", b"3"),), {"a": None}),
+    ],
+)
+def test_a_key_that_is_written_twice_is_what_fabric_makes_of_it(
+    values: tuple[bytes, ...], writes: tuple[Write, ...], metadata: dict[str, None]
+) -> None:
+    inner = kv_rwset_pb2.KVRWSet(writes=[kv_rwset_pb2.KVWrite(key="a", value=value) for value in values])
+    (found,) = decode(one_namespace(inner))
+    assert (found.writes, found.metadata_writes) == (writes, metadata)
 
 
 def test_a_key_cannot_have_been_read_in_two_versions() -> None:

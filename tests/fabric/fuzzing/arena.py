@@ -4,30 +4,37 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from fabric_protos.common import common_pb2
 from fabric_protos.peer import transaction_pb2
 from tests.fabric.forging import Forge, Signer, cast_of
 from tests.fabric.fuzzing.drafts import Issuer
 from tests.fabric.fuzzing.envelopes import ANCHORS, Content, envelope
 from tests.fabric.fuzzing.keys import Key
 from tests.fabric.random_plans import OPEN, Plan, Touched
-from tests.fabric.twins import ACCEPTED, Twins
+from tests.fabric.twins import ACCEPTED, Answer, Twins
 from tests.support.derived_chain import log_of
 
 from shirushi_core.fabric.committed import (
     ACTION_PAYLOAD,
     CHAINCODE_ACTION,
+    CHANNEL_HEADER,
     ENVELOPE,
+    KV_RW_SET,
     PAYLOAD,
     RESPONSE_PAYLOAD,
     TRANSACTION,
+    TX_READ_WRITE_SET,
 )
+from shirushi_core.fabric.proposal import INVALID_MESSAGE
 from shirushi_core.fabric.wire import WireError, read
 from shirushi_network.topology import Member
+from shirushi_node.ledger.ordering import ALREADY_PROCESSED
 
 
 class FuzzedTwins(Twins):
@@ -43,11 +50,18 @@ class Tally:
     cases: int = 0
     said: Counter[str] = field(default_factory=Counter)
     differences: list[str] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+    """Why orderers refused config updates."""
+
     withheld: int = 0
-    """Transactions that would have ended Fabric's peers."""
+    """Transactions that would have ended Fabric's peers or kept its orderers from ordering, and updates nobody could take back."""
 
     lost: list[str] = field(default_factory=list)
     """Transactions that an orderer took, and that are in no block."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it for a report."""
+        return {**vars(self), "said": dict(self.said)}
 
     def count(self, name: str, theirs: str, ours: str) -> None:
         self.cases += 1
@@ -64,10 +78,12 @@ class Arena:
         self.twins = twins
         self.channel = twins.topology.channel
         self.cast: dict[str, Signer] = dict(cast_of(twins.layout, twins.topology))
+        self.position = odd
         self.member = twins.topology.members[odd]
         self.issuer = issuer_of_member(twins, self.member)
         self.made = 0
         """Transactions so far: each has a number of its own."""
+        self._names: dict[bytes, str] = {}
 
     def judge(self, plans: Sequence[tuple[str, Plan]], cast: Mapping[str, Signer], tally: Tally) -> None:
         """Hand transactions in at both, and count what both say."""
@@ -88,7 +104,7 @@ class Arena:
         """
         parts: dict[bool, list[tuple[str, bytes]]] = {True: [], False: []}
         for name, data in envelopes:
-            if ends_peers(data):
+            if ends_peers(data) or stops_orderers(data) or confuses_state(data):
                 tally.withheld += 1
             else:
                 parts[can_be_taken_apart(data)].append((name, data))
@@ -100,24 +116,25 @@ class Arena:
         sent = [*envelopes, ("the last one", last)]
         answers = self.twins.run(self.twins.hand_in([data for _, data in sent]))
         accepted: dict[bytes, list[str]] = {}
-        names = {_payload(data): name for name, data in sent if _is_message(data)}
+        self._names.update({_payload(data): name for name, data in sent if _is_message(data)})
         for (name, data), theirs in zip(sent, answers, strict=True):
             ours = self.twins.answer_of_ours(data)
             if theirs == ACCEPTED:
                 accepted.setdefault(_payload(data), []).append(name)
             if theirs != ours or theirs != ACCEPTED:
-                tally.count(name, str(theirs), str(ours))
+                tally.count(name, *_comparable(theirs, ours))
         for block in self.twins.run(self.twins.follow_until(lambda data: _payload(data) == _payload(last))):
-            name = ""
+            valid = []
             for data, theirs_code, ours_code in zip(
                 block.block.data.data, block.theirs, block.ours, strict=True
             ):
                 payload = _payload(data)
                 waiting = accepted.get(payload)
-                name = waiting.pop(0) if waiting else f"{names[payload]}, which its orderer did not take"
+                name = waiting.pop(0) if waiting else f"{self._names[payload]}, which came late"
                 tally.count(name, _code(theirs_code), _code(ours_code))
+                valid += [name] if theirs_code == transaction_pb2.VALID else []
             if block.theirs == block.ours and block.their_hash != block.our_hash:
-                tally.differences.append(f"{name}: another commit hash of its block")
+                tally.differences.append(f"another commit hash after: {', '.join(valid)}")
             self.twins.take_over_hash(block)
         tally.lost += [name for names in accepted.values() for name in names]
 
@@ -165,6 +182,41 @@ def ends_peers(envelope: bytes) -> bool:
         return False
 
 
+def stops_orderers(envelope: bytes) -> bool:
+    """Say whether Fabric's orderers take an envelope and then propose it in vain, and all others with it.
+
+    Broadcast takes every type that it does not know; consensus takes endorser transactions only (smartbft/verifier.go, 3.1.5).
+    """
+    try:
+        header = read(PAYLOAD, read(ENVELOPE, envelope).get(1, b"")).get(1, {}).get(1, b"")
+        kind = read(CHANNEL_HEADER, header).get(1, 0)
+    except WireError:
+        return False
+    return kind not in (
+        common_pb2.ENDORSER_TRANSACTION,
+        common_pb2.CONFIG,
+        common_pb2.CONFIG_UPDATE,
+        common_pb2.ORDERER_TRANSACTION,
+    )
+
+
+def confuses_state(envelope: bytes) -> bool:
+    """Say whether a transaction deletes a key twice over, or writes metadata: Fabric's peers end at some of it (statedb.go:198)."""
+    try:
+        payload = read(PAYLOAD, read(ENVELOPE, envelope).get(1, b""))
+        for action in read(TRANSACTION, payload.get(2, b"")).get(1, []):
+            endorsed = read(ACTION_PAYLOAD, action.get(2, b"")).get(2, {})
+            made = read(CHAINCODE_ACTION, read(RESPONSE_PAYLOAD, endorsed.get(1, b"")).get(2, b""))
+            for namespace in read(TX_READ_WRITE_SET, made.get(1, b"")).get(2, []):
+                inner = read(KV_RW_SET, namespace.get(2, b""))
+                keys = [write.get(1, "") for write in inner.get(3, [])]
+                if 4 in inner or len(set(keys)) < len(keys):
+                    return True
+    except WireError:
+        pass
+    return False
+
+
 def written(name: str, *endorsers: str, creator: str = "client1", chaincode: str = OPEN) -> tuple[str, Plan]:
     """Return a plan that writes a key of its own, for Arena.judge."""
     touched = Touched(chaincode, writes=(("odd", name.encode()[:40]),))
@@ -179,6 +231,17 @@ def issuer_of_member(twins: Twins, member: Member) -> Issuer:
     key_id = certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
     begin = certificate.not_valid_before_utc.strftime("%y%m%d%H%M%SZ")
     return Issuer(certificate.subject.public_bytes(), key, key_id, begin)
+
+
+def _comparable(theirs: Answer, ours: Answer) -> tuple[str, str]:
+    """Return two answers without what is known to differ: how bad strings are told of, how long orderers remember requests."""
+    if {theirs, ours} == {
+        ACCEPTED,
+        replace(ACCEPTED, status=common_pb2.SERVICE_UNAVAILABLE, info=ALREADY_PROCESSED),
+    }:
+        return str(theirs), str(theirs)
+    told = str(theirs).replace("string field contains invalid UTF-8", INVALID_MESSAGE)
+    return told, str(ours)
 
 
 def _is_message(data: bytes) -> bool:

@@ -60,5 +60,11 @@ def certificate_case(seed: int, issuer: Issuer, msp_id: str) -> CertificateCase:
         except (IndexError, StopIteration, ValueError):
             continue  # another oddity took away what this one changes
         done.append(name)
-    serialized = identities_pb2.SerializedIdentity(mspid=msp_id, id_bytes=draft.encoded).SerializeToString()
-    return CertificateCase(seed, role, tuple(done), OddIdentity(serialized, draft.key))
+    holder = OddIdentity(serialized(msp_id, draft.encoded), draft.key)
+    return CertificateCase(seed, role, tuple(done), holder)
+
+
+def serialized(msp_id: str, certificate: bytes) -> bytes:
+    """Return a certificate's SerializedIdentity."""
+    message = identities_pb2.SerializedIdentity(mspid=msp_id, id_bytes=certificate)
+    return bytes(message.SerializeToString())

@@ -139,6 +139,7 @@ def _node_ous(making: Making) -> None:
 def _crypto(making: Making) -> None:
     crypto = making.config.crypto_config
     crypto.signature_hash_family = making.random.choice(("", "SHA2", "SHA3", "MD5"))
+    making.chosen.append(crypto.signature_hash_family)
     crypto.identity_identifier_hash_function = making.random.choice(("", "SHA256", "SHA384", "SHA3_256", "X"))
 
 
